@@ -1,0 +1,61 @@
+# Functions that every list file uses, so that a target is one call.
+#
+#   isopop_library(isopop_router_geo
+#     SOURCES geo_index.cc geo_index.h
+#     DEPENDS isopop_geo isopop_result
+#     PRIVATE_DEPENDS GeographicLib::GeographicLib)
+#
+#   isopop_program(isopop-router SOURCES main.cc DEPENDS isopop_router_http)
+#
+#   isopop_test(router_geo_test LABEL unit SOURCES geo_index_test.cc DEPENDS isopop_router_geo)
+#     LABEL: unit | integration | e2e | hostile | conformance   TIMEOUT: seconds, default 60
+#     One label a program: with two, gtest_discover_tests silently drops TIMEOUT.
+#
+#   isopop_bench(common_hash_bench SOURCES hash_bench.cc DEPENDS isopop_hash)
+
+function(isopop_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
+  set(has_source FALSE)
+  foreach(source IN LISTS ARG_SOURCES)
+    if(source MATCHES "\\.cc$")
+      set(has_source TRUE)
+    endif()
+  endforeach()
+  if(has_source)
+    add_library(${name} STATIC ${ARG_SOURCES})
+    target_link_libraries(${name} PUBLIC isopop_options ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE_DEPENDS})
+  else()
+    add_library(${name} INTERFACE ${ARG_SOURCES})
+    target_link_libraries(${name} INTERFACE isopop_options ${ARG_DEPENDS})
+  endif()
+endfunction()
+
+function(isopop_program name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE isopop_options ${ARG_DEPENDS})
+endfunction()
+
+function(isopop_test name)
+  cmake_parse_arguments(ARG "" "LABEL;TIMEOUT" "SOURCES;DEPENDS" ${ARGN})
+  if(NOT ARG_TIMEOUT)
+    set(ARG_TIMEOUT 60)
+  endif()
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE isopop_options ${ARG_DEPENDS} GTest::gmock GTest::gtest_main)
+  target_compile_definitions(${name} PRIVATE
+    ISOPOP_SOURCE_DIR="${CMAKE_SOURCE_DIR}" ISOPOP_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  gtest_discover_tests(${name}
+    DISCOVERY_TIMEOUT 60
+    PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+endfunction()
+
+function(isopop_bench name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE isopop_options ${ARG_DEPENDS} benchmark::benchmark)
+  target_compile_definitions(${name} PRIVATE
+    ISOPOP_SOURCE_DIR="${CMAKE_SOURCE_DIR}" ISOPOP_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bench")
+endfunction()
