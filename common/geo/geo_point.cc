@@ -49,7 +49,8 @@ double great_circle_km(GeoPoint from, GeoPoint to) {
   const double half_lat = std::sin((to.latitude_deg - from.latitude_deg) * kRadians / 2);
   const double half_lon = std::sin((to.longitude_deg - from.longitude_deg) * kRadians / 2);
   const double h = half_lat * half_lat + std::cos(from.latitude_deg * kRadians) *
-                                             std::cos(to.latitude_deg * kRadians) * half_lon * half_lon;
+                                             std::cos(to.latitude_deg * kRadians) * half_lon *
+                                             half_lon;
   return 2 * kMeanRadiusKm * std::asin(std::sqrt(std::clamp(h, 0.0, 1.0)));
 }
 

@@ -25,9 +25,9 @@ struct GeoPoint {
 // nanometres; about 2 µs a call.
 [[nodiscard]] double geodesic_km(GeoPoint from, GeoPoint to);
 
-// Length of the great circle, on a sphere of mean Earth radius (6371.0088 km, IUGG): what the network
-// model's constants were fitted with. At most about 0.6 % off the ellipsoid, far below the spread of
-// real fibre paths; about 50 ns a call.
+// Length of the great circle, on a sphere of mean Earth radius (6371.0088 km, IUGG): what the
+// network model's constants were fitted with. At most about 0.6 % off the ellipsoid, far below the
+// spread of real fibre paths; about 50 ns a call.
 [[nodiscard]] double great_circle_km(GeoPoint from, GeoPoint to);
 
 }  // namespace isopop

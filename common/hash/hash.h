@@ -6,10 +6,11 @@
 
 namespace isopop {
 
-// Hashes whose values are part of results or of the wire: the same on every machine, in every build.
+// Hashes whose values are part of results or of the wire: the same on every machine, in every
+// build.
 
-// FNV-1a over the bytes, then SplitMix64's finaliser so that every bit depends on every byte. Not for
-// secrets or untrusted keys.
+// FNV-1a over the bytes, then SplitMix64's finaliser so that every bit depends on every byte. Not
+// for secrets or untrusted keys.
 [[nodiscard]] std::uint64_t hash64(std::string_view bytes);
 
 // SplitMix64's finaliser (Steele, Lea, Flood, OOPSLA 2014): a bijection that scatters close values.

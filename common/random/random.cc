@@ -30,7 +30,9 @@ std::uint64_t RandomStream::next() {
   return result;
 }
 
-double RandomStream::uniform() { return static_cast<double>(next() >> 11U) * 0x1.0p-53; }
+double RandomStream::uniform() {
+  return static_cast<double>(next() >> 11U) * 0x1.0p-53;
+}
 
 std::uint64_t RandomStream::below(std::uint64_t bound) {
   ISOPOP_ASSERT(bound > 0, "a positive bound");
@@ -52,7 +54,9 @@ double RandomStream::normal() {
   return normal_quantile((static_cast<double>(next() >> 12U) + 0.5) * 0x1.0p-52);
 }
 
-double RandomStream::exponential() { return -std::log1p(-uniform()); }
+double RandomStream::exponential() {
+  return -std::log1p(-uniform());
+}
 
 double RandomStream::log_normal(double median, double log_sigma) {
   return median * std::exp(log_sigma * normal());
@@ -61,7 +65,7 @@ double RandomStream::log_normal(double median, double log_sigma) {
 double normal_quantile(double p) {
   ISOPOP_ASSERT(p > 0 && p < 1, "a probability strictly between 0 and 1");
   // Coefficients of P. J. Acklam's rational approximation.
-  constexpr std::array a = {-3.969683028665376e+01, 2.209460984245205e+02, -2.759285104469687e+02,
+  constexpr std::array a = {-3.969683028665376e+01, 2.209460984245205e+02,  -2.759285104469687e+02,
                             1.383577518672690e+02,  -3.066479806614716e+01, 2.506628277459239e+00};
   constexpr std::array b = {-5.447609879822406e+01, 1.615858368580409e+02, -1.556989798598866e+02,
                             6.680131188771972e+01, -1.328068155288572e+01};

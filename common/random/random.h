@@ -7,10 +7,11 @@
 
 namespace isopop {
 
-// A stream of pseudo-random numbers named after its consumer, so that one more draw in one place moves
-// nothing elsewhere. The same (seed, name) gives the same numbers on every machine: xoshiro256** 1.0
-// (Blackman, Vigna 2018) seeded by SplitMix64, and own transformations, since the standard library's
-// distributions differ between implementations. Not thread-safe, not for secrets.
+// A stream of pseudo-random numbers named after its consumer, so that one more draw in one place
+// moves nothing elsewhere. The same (seed, name) gives the same numbers on every machine:
+// xoshiro256** 1.0 (Blackman, Vigna 2018) seeded by SplitMix64, and own transformations, since the
+// standard library's distributions differ between implementations. Not thread-safe, not for
+// secrets.
 class RandomStream {
  public:
   RandomStream(std::uint64_t seed, std::string_view name);
@@ -34,7 +35,8 @@ class RandomStream {
 // The x with P(N(0,1) < x) = p, for 0 < p < 1; relative error below 1.2e-9 (Acklam 2003).
 [[nodiscard]] double normal_quantile(double p);
 
-// From the kernel, for ids and seeds that must not repeat; never for anything a run's result depends on.
+// From the kernel, for ids and seeds that must not repeat; never for anything a run's result
+// depends on.
 [[nodiscard]] std::uint64_t entropy64();
 // 2 * bytes lower-case hexadecimal digits from the kernel.
 [[nodiscard]] std::string random_hex(std::size_t bytes);

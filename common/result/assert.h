@@ -12,9 +12,9 @@ namespace isopop {
 }  // namespace isopop
 
 // For bugs: a promise inside our own code is broken, going on would do harm. On in every build.
-#define ISOPOP_ASSERT(condition, expectation)                                                    \
-  do {                                                                                           \
-    if (!(condition)) [[unlikely]] {                                                             \
-      ::isopop::assert_failed(#condition, (expectation), ::std::source_location::current());     \
-    }                                                                                            \
+#define ISOPOP_ASSERT(condition, expectation)                                                \
+  do {                                                                                       \
+    if (!(condition)) [[unlikely]] {                                                         \
+      ::isopop::assert_failed(#condition, (expectation), ::std::source_location::current()); \
+    }                                                                                        \
   } while (false)

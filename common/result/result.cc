@@ -92,15 +92,22 @@ Error invalid_argument(std::string message) {
   return Error{ErrorCode::kInvalidArgument, std::move(message)};
 }
 
-Error not_found(std::string message) { return Error{ErrorCode::kNotFound, std::move(message)}; }
+Error not_found(std::string message) {
+  return Error{ErrorCode::kNotFound, std::move(message)};
+}
 
-Error unavailable(std::string message) { return Error{ErrorCode::kUnavailable, std::move(message)}; }
+Error unavailable(std::string message) {
+  return Error{ErrorCode::kUnavailable, std::move(message)};
+}
 
-Error internal_error(std::string message) { return Error{ErrorCode::kInternal, std::move(message)}; }
+Error internal_error(std::string message) {
+  return Error{ErrorCode::kInternal, std::move(message)};
+}
 
 Error errno_error(std::string_view what, int errno_value) {
-  return Error{code_of_errno(errno_value),
-               std::string(what) + ": " + std::strerror(errno_value)};  // NOLINT(concurrency-mt-unsafe)
+  return Error{
+      code_of_errno(errno_value),
+      std::string(what) + ": " + std::strerror(errno_value)};  // NOLINT(concurrency-mt-unsafe)
 }
 
 void assert_failed(std::string_view condition, std::string_view expectation,

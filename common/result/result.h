@@ -10,8 +10,8 @@
 
 namespace isopop {
 
-// What went wrong, in words a caller can act on. The list is gRPC's, so that an error crosses the wire
-// unchanged; a new code is added only when some caller acts on it alone.
+// What went wrong, in words a caller can act on. The list is gRPC's, so that an error crosses the
+// wire unchanged; a new code is added only when some caller acts on it alone.
 enum class ErrorCode {
   kCancelled = 1,
   kUnknown = 2,
@@ -34,8 +34,8 @@ enum class ErrorCode {
 // "NOT_FOUND" and so on.
 [[nodiscard]] std::string_view to_string(ErrorCode code);
 
-// A fault: something outside the program's control did not work. The message is for people: what was
-// tried, on what, why not. Values, freely copied.
+// A fault: something outside the program's control did not work. The message is for people: what
+// was tried, on what, why not. Values, freely copied.
 struct [[nodiscard]] Error {
   ErrorCode code = ErrorCode::kUnknown;
   std::string message;
@@ -50,14 +50,15 @@ Error not_found(std::string message);
 Error unavailable(std::string message);
 Error internal_error(std::string message);
 
-// The error of a failed system call: "open /x: No such file or directory", with errno's nearest code.
+// The error of a failed system call: "open /x: No such file or directory", with errno's nearest
+// code.
 Error errno_error(std::string_view what, int errno_value);
 
 // Either a T or an Error. Reading the wrong side aborts. Immutable but for moving the value out.
 template <typename T>
 class [[nodiscard]] Result {
  public:
-  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}    // NOLINT: implicit
+  Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}      // NOLINT: implicit
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT: implicit
 
   [[nodiscard]] bool ok() const { return state_.index() == 0; }
@@ -125,14 +126,15 @@ class [[nodiscard]] Result<void> {
 #define ISOPOP_CONCAT(a, b) ISOPOP_CONCAT_INNER(a, b)
 
 // Returns the error of `expr` to the caller, or goes on.
-#define ISOPOP_TRY(expr)                                             \
-  do {                                                               \
-    if (auto isopop_try_result = (expr); !isopop_try_result.ok()) {  \
-      return isopop_try_result.error();                              \
-    }                                                                \
+#define ISOPOP_TRY(expr)                                            \
+  do {                                                              \
+    if (auto isopop_try_result = (expr); !isopop_try_result.ok()) { \
+      return isopop_try_result.error();                             \
+    }                                                               \
   } while (false)
 
-// ISOPOP_TRY_ASSIGN(auto x, expr): x is the value of `expr`, or its error is returned to the caller.
+// ISOPOP_TRY_ASSIGN(auto x, expr): x is the value of `expr`, or its error is returned to the
+// caller.
 #define ISOPOP_TRY_ASSIGN(declaration, expr) \
   ISOPOP_TRY_ASSIGN_INNER(ISOPOP_CONCAT(isopop_result_, __LINE__), declaration, expr)
 #define ISOPOP_TRY_ASSIGN_INNER(name, declaration, expr) \
@@ -141,11 +143,11 @@ class [[nodiscard]] Result<void> {
   declaration = std::move(name).value()
 
 // The same two in a coroutine.
-#define ISOPOP_CO_TRY(expr)                                          \
-  do {                                                               \
-    if (auto isopop_try_result = (expr); !isopop_try_result.ok()) {  \
-      co_return isopop_try_result.error();                           \
-    }                                                                \
+#define ISOPOP_CO_TRY(expr)                                         \
+  do {                                                              \
+    if (auto isopop_try_result = (expr); !isopop_try_result.ok()) { \
+      co_return isopop_try_result.error();                          \
+    }                                                               \
   } while (false)
 #define ISOPOP_CO_TRY_ASSIGN(declaration, expr) \
   ISOPOP_CO_TRY_ASSIGN_INNER(ISOPOP_CONCAT(isopop_result_, __LINE__), declaration, expr)

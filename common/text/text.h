@@ -9,8 +9,8 @@
 
 namespace isopop {
 
-// Small pure functions on text that the standard library lacks. ASCII only where case or space matters:
-// headers, host names and config keys, never prose.
+// Small pure functions on text that the standard library lacks. ASCII only where case or space
+// matters: headers, host names and config keys, never prose.
 
 [[nodiscard]] std::string_view trim(std::string_view text);
 [[nodiscard]] std::string to_lower(std::string_view text);
@@ -21,7 +21,8 @@ namespace isopop {
 // Cuts after at most `bytes_max` bytes, never inside a UTF-8 sequence.
 [[nodiscard]] std::string_view truncate_utf8(std::string_view text, std::size_t bytes_max);
 // The entry of `known` that `word` most likely means: at most two edits away. Empty if none.
-[[nodiscard]] std::string did_you_mean(std::string_view word, const std::vector<std::string>& known);
+[[nodiscard]] std::string did_you_mean(std::string_view word,
+                                       const std::vector<std::string>& known);
 
 // The whole text as a decimal number: no sign '+', no spaces, nothing behind it, no overflow; for
 // doubles no "inf" and no "nan".

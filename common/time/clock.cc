@@ -4,9 +4,13 @@
 
 namespace isopop {
 
-Instant SystemClock::now() const { return std::chrono::steady_clock::now(); }
+Instant SystemClock::now() const {
+  return std::chrono::steady_clock::now();
+}
 
-WallTime SystemClock::wall_now() const { return std::chrono::system_clock::now(); }
+WallTime SystemClock::wall_now() const {
+  return std::chrono::system_clock::now();
+}
 
 std::string format_rfc3339(WallTime time) {
   const auto days = std::chrono::floor<std::chrono::days>(time);

@@ -11,8 +11,8 @@ using Instant = std::chrono::time_point<std::chrono::steady_clock, std::chrono::
 // A moment of civil time, UTC.
 using WallTime = std::chrono::time_point<std::chrono::system_clock, std::chrono::nanoseconds>;
 
-// Where every component gets the time from; nobody else calls the operating system's clocks. A test or
-// the virtual-time engine passes a ManualClock.
+// Where every component gets the time from; nobody else calls the operating system's clocks. A test
+// or the virtual-time engine passes a ManualClock.
 class Clock {
  public:
   virtual ~Clock() = default;

@@ -17,12 +17,16 @@ struct Unit {
 };
 
 constexpr std::array kDurationUnits = {
-    Unit{"ns", 1},        Unit{"us", 1e3},   Unit{"µs", 1e3},    Unit{"ms", 1e6}, Unit{"s", 1e9},
-    Unit{"min", 60e9},    Unit{"m", 60e9},   Unit{"h", 3600e9},  Unit{"d", 86400e9},
+    Unit{"ns", 1},     Unit{"us", 1e3}, Unit{"µs", 1e3},   Unit{"ms", 1e6},    Unit{"s", 1e9},
+    Unit{"min", 60e9}, Unit{"m", 60e9}, Unit{"h", 3600e9}, Unit{"d", 86400e9},
 };
 constexpr std::array kByteUnits = {
-    Unit{"B", 1},           Unit{"kB", 1e3},           Unit{"MB", 1e6},
-    Unit{"GB", 1e9},        Unit{"KiB", 1024},         Unit{"MiB", 1024.0 * 1024},
+    Unit{"B", 1},
+    Unit{"kB", 1e3},
+    Unit{"MB", 1e6},
+    Unit{"GB", 1e9},
+    Unit{"KiB", 1024},
+    Unit{"MiB", 1024.0 * 1024},
     Unit{"GiB", 1024.0 * 1024 * 1024},
 };
 
@@ -33,7 +37,8 @@ Result<double> parse_quantity(std::string_view text, const std::array<Unit, N>& 
   const std::size_t digits = std::min(whole.find_first_not_of("0123456789."), whole.size());
   const std::optional<double> number = parse_double(whole.substr(0, digits));
   const std::string_view unit_name = trim(whole.substr(digits));
-  if (!number) return invalid_argument(fmt::format("'{}' is not a {}, as in \"{}\"", text, what, example));
+  if (!number)
+    return invalid_argument(fmt::format("'{}' is not a {}, as in \"{}\"", text, what, example));
   if (unit_name.empty()) {
     return invalid_argument(fmt::format("'{}' lacks a unit, as in \"{}\"", text, example));
   }
@@ -45,7 +50,8 @@ Result<double> parse_quantity(std::string_view text, const std::array<Unit, N>& 
   }
   std::string known;
   for (const Unit& unit : units) known += fmt::format("{}{}", known.empty() ? "" : " ", unit.name);
-  return invalid_argument(fmt::format("'{}' has an unknown unit '{}'; known: {}", text, unit_name, known));
+  return invalid_argument(
+      fmt::format("'{}' has an unknown unit '{}'; known: {}", text, unit_name, known));
 }
 
 // Three significant digits, no exponent, no trailing zeros.

@@ -9,8 +9,8 @@
 
 namespace isopop {
 
-// Durations and sizes as people write them in YAML and flags, and as they are printed. A number without
-// a unit is an error: conversion happens once, at the border, and in plain sight.
+// Durations and sizes as people write them in YAML and flags, and as they are printed. A number
+// without a unit is an error: conversion happens once, at the border, and in plain sight.
 
 // "50 ms", "1.5s", "2 min", "1h"; units ns us µs ms s min m h d. Not negative.
 [[nodiscard]] Result<std::chrono::nanoseconds> parse_duration(std::string_view text);
