@@ -1,0 +1,72 @@
+#include "common/rpc/rpc.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace isopop::rpc {
+namespace {
+
+constexpr int kKeepaliveTimeMs = 10'000;
+constexpr int kKeepaliveTimeoutMs = 5'000;
+// A PoP that lost its control plane tries again after 0.2 s, then slower, 5 s at most.
+constexpr int kReconnectMinMs = 200;
+constexpr int kReconnectMaxMs = 5'000;
+
+// "127.0.0.1:7070" -> "127.0.0.1"
+std::string host_of(const std::string& address) {
+  return address.substr(0, address.rfind(':'));
+}
+
+}  // namespace
+
+grpc::Status to_status(const Error& error) {
+  return {static_cast<grpc::StatusCode>(error.code), error.message};
+}
+
+Error to_error(const grpc::Status& status) {
+  return Error{static_cast<ErrorCode>(status.error_code()), status.error_message()};
+}
+
+std::shared_ptr<grpc::Channel> connect(const std::string& address) {
+  grpc::ChannelArguments arguments;
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
+  arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
+  arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMinMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMinMs);
+  arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMaxMs);
+  arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+}
+
+Result<std::unique_ptr<Server>> Server::create(const std::string& address,
+                                               const std::vector<grpc::Service*>& services) {
+  int port = 0;
+  grpc::ServerBuilder builder;
+  // Without SO_REUSEPORT a second server on the address fails instead of taking half the calls.
+  builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
+  builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
+  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+  for (grpc::Service* service : services) builder.RegisterService(service);
+  std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
+  if (server == nullptr || port == 0) {
+    return Error{
+        ErrorCode::kAlreadyExists,
+        fmt::format("cannot listen on {}: the address is in use or not this machine's", address)};
+  }
+  return std::unique_ptr<Server>(
+      new Server(std::move(server), fmt::format("{}:{}", host_of(address), port)));
+}
+
+Server::~Server() {
+  shutdown(std::chrono::milliseconds(0));
+}
+
+void Server::shutdown(std::chrono::milliseconds deadline) {
+  if (server_ == nullptr) return;
+  server_->Shutdown(std::chrono::system_clock::now() + deadline);
+  server_->Wait();
+  server_ = nullptr;
+}
+
+}  // namespace isopop::rpc
