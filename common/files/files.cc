@@ -50,14 +50,15 @@ Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t b
   }
 }
 
-Result<void> write_file_atomically(const std::filesystem::path& path, std::string_view content) {
+Result<void> write_file_atomically(const std::filesystem::path& path, std::string_view content,
+                                   Durability durability) {
   const std::filesystem::path beside =
       path.parent_path() / fmt::format(".{}.{}", path.filename().string(), random_hex(4));
   {
     const UniqueFd fd(open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
     if (!fd.valid()) return errno_error(fmt::format("create {}", beside.string()), errno);
     Result<void> written = write_all(fd.get(), content, beside);
-    if (written.ok() && fsync(fd.get()) != 0) {
+    if (written.ok() && durability == Durability::kPowerLoss && fsync(fd.get()) != 0) {
       written = errno_error(fmt::format("flush {}", beside.string()), errno);
     }
     if (!written.ok()) {

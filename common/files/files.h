@@ -15,10 +15,14 @@ namespace isopop {
 [[nodiscard]] Result<std::string> read_file(const std::filesystem::path& path,
                                             std::uint64_t bytes_max = 1ULL << 30U);
 
+// What written content survives: the end of this process, or also that of the machine (fsync).
+enum class Durability { kProcessCrash, kPowerLoss };
+
 // Writes beside the target, flushes and renames: a reader sees the old content or the new, never
-// half.
+// half. With kProcessCrash it does not flush: for caches whose content is checked when read.
 [[nodiscard]] Result<void> write_file_atomically(const std::filesystem::path& path,
-                                                 std::string_view content);
+                                                 std::string_view content,
+                                                 Durability durability = Durability::kPowerLoss);
 
 [[nodiscard]] Result<void> create_folders(const std::filesystem::path& path);
 
