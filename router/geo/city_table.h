@@ -71,7 +71,7 @@ class CityTable {
   // Lower-case name, with and without ",cc", to the most populous city of that name.
   std::map<std::string, std::size_t, std::less<>> by_name_;
   Shares everywhere_;
-  std::map<std::string, Shares, std::less<>> by_country_;  // upper-case code
+  std::map<std::string, Shares, std::less<>> by_country_;  // lower-case code
 };
 
 }  // namespace isopop::router

@@ -57,8 +57,8 @@ class ClientLocator {
   [[nodiscard]] const CityTable& cities() const { return *cities_; }
 
  private:
-  [[nodiscard]] std::optional<ClientLocation> by_address(std::string_view address,
-                                                         std::uint64_t client_key) const;
+  // Whether the address said where; then `location` does, too.
+  [[nodiscard]] bool locate_by_address(ClientLocation& location, std::string_view address) const;
 
   std::shared_ptr<const CityTable> cities_;
   std::unique_ptr<const Mmdb> mmdb_;

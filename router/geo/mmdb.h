@@ -43,9 +43,4 @@ class Mmdb {
   std::unique_ptr<File> file_;
 };
 
-// Whether an address (IPv4 or IPv6, numeric) can belong to a host on the public Internet at all:
-// not private, loopback, link-local, carrier-grade NAT, documentation, multicast, unspecified
-// (RFC 6890 and its registries). False for text that is no address.
-[[nodiscard]] bool is_public_address(std::string_view address);
-
 }  // namespace isopop::router
