@@ -5,6 +5,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <iterator>
 #include <memory>
@@ -61,6 +62,7 @@ class YamlConfig final : public CLI::Config {
     ISOPOP_TRY_ASSIGN(const auto fields, root.as_map());
     std::vector<CLI::ConfigItem> pairs;
     for (const auto& [key, value] : fields) {
+      if (is_set_by_environment(key)) continue;
       CLI::ConfigItem item;
       item.name = key;
       if (value.is_scalar()) {
@@ -76,6 +78,12 @@ class YamlConfig final : public CLI::Config {
       pairs.push_back(std::move(item));
     }
     return pairs;
+  }
+
+  // CLI11 would let the file win over the environment.
+  [[nodiscard]] bool is_set_by_environment(const std::string& key) const {
+    const std::string name = app_->get_option("--" + key)->get_envname();
+    return !name.empty() && std::getenv(name.c_str()) != nullptr;  // NOLINT(concurrency-mt-unsafe)
   }
 
   const CLI::App* app_;

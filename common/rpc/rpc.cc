@@ -1,8 +1,12 @@
 #include "common/rpc/rpc.h"
 
 #include <fmt/format.h>
+#include <grpc/support/log.h>
 
+#include <mutex>
 #include <utility>
+
+#include "common/log/log.h"
 
 namespace isopop::rpc {
 namespace {
@@ -18,6 +22,16 @@ std::string host_of(const std::string& address) {
   return address.substr(0, address.rfind(':'));
 }
 
+// What gRPC has to say about a lost connection is said by our own code, in our own words.
+void keep_grpc_quiet() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    gpr_set_log_function([](gpr_log_func_args* args) {
+      log_debug("grpc: {}", static_cast<const char*>(args->message));
+    });
+  });
+}
+
 }  // namespace
 
 grpc::Status to_status(const Error& error) {
@@ -29,6 +43,7 @@ Error to_error(const grpc::Status& status) {
 }
 
 std::shared_ptr<grpc::Channel> connect(const std::string& address) {
+  keep_grpc_quiet();
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
@@ -41,6 +56,7 @@ std::shared_ptr<grpc::Channel> connect(const std::string& address) {
 
 Result<std::unique_ptr<Server>> Server::create(const std::string& address,
                                                const std::vector<grpc::Service*>& services) {
+  keep_grpc_quiet();
   int port = 0;
   grpc::ServerBuilder builder;
   // Without SO_REUSEPORT a second server on the address fails instead of taking half the calls.
