@@ -1,0 +1,65 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/geo/geo_point.h"
+#include "common/result/result.h"
+
+namespace isopop::sim {
+
+// One point of presence as a topology file describes it.
+struct PopSite {
+  std::string id;       // "AMS": 2 to 16 letters and digits, unique
+  std::string city;     // "Amsterdam"
+  std::string country;  // ISO 3166-1 alpha-2
+  std::string region;   // "Europe"; may be empty
+  GeoPoint place;
+
+  friend bool operator==(const PopSite&, const PopSite&) = default;
+};
+
+// How the router is run. The values are what isopop-router takes under the same names.
+struct RouterSettings {
+  std::string policy = "nearest";
+  std::string net = "real";  // real: modelled delays are waited; account: only told
+  std::string access_profile = "default";
+
+  friend bool operator==(const RouterSettings&, const RouterSettings&) = default;
+};
+
+// How every PoP is run.
+struct PopSettings {
+  std::string isolation = "fresh";  // fresh or warm
+
+  friend bool operator==(const PopSettings&, const PopSettings&) = default;
+};
+
+// A whole network: what `isopop up` starts. A plain value; load() has checked it. The file's format
+// is documented in docs/topology.md.
+struct Topology {
+  std::string name;
+  std::uint64_t seed = 1;  // root of everything the router draws
+  std::string provenance;  // where the list of PoPs comes from, for people
+  PopSettings pop;
+  RouterSettings router;
+  std::vector<PopSite> pops;  // ordered so that the first N are a sensible network of N
+
+  friend bool operator==(const Topology&, const Topology&) = default;
+};
+
+// More processes than one machine is asked to run.
+inline constexpr std::size_t kPopsMax = 2000;
+
+// Strict: "file:line: key: what is wrong" for an unknown key, a wrong type or range, a PoP that is
+// there twice. kNotFound when there is no such file.
+[[nodiscard]] Result<Topology> load_topology(const std::string& path);
+[[nodiscard]] Result<Topology> parse_topology(std::string_view text, std::string_view name);
+
+// The network of the first `count` PoPs; OUT_OF_RANGE when there are fewer.
+[[nodiscard]] Result<Topology> first_pops(Topology topology, std::size_t count);
+
+}  // namespace isopop::sim
