@@ -14,7 +14,9 @@ T value_or(T value, T fallback) {
   return value == 0 ? fallback : value;
 }
 
-bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+bool is_lower_or_digit(char c) {
+  return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
 
 Result<void> check_modules(const v1::Bundle& bundle) {
   std::set<std::string_view> names;
@@ -53,8 +55,8 @@ std::string_view isolation_name(v1::Isolation isolation) {
 }
 
 Result<v1::Isolation> parse_isolation(std::string_view name) {
-  for (const v1::Isolation mode : {v1::ISOLATION_PRISTINE, v1::ISOLATION_FRESH, v1::ISOLATION_WARM,
-                                   v1::ISOLATION_CONTAINER}) {
+  for (const v1::Isolation mode :
+       {v1::ISOLATION_PRISTINE, v1::ISOLATION_FRESH, v1::ISOLATION_WARM, v1::ISOLATION_CONTAINER}) {
     if (name == isolation_name(mode)) return mode;
   }
   return invalid_argument("no isolation mode is called '" + std::string(name) +
@@ -65,7 +67,9 @@ bool is_supported(v1::Isolation isolation) {
   return isolation == v1::ISOLATION_FRESH || isolation == v1::ISOLATION_WARM;
 }
 
-bool shares_environment(v1::Isolation isolation) { return isolation == v1::ISOLATION_WARM; }
+bool shares_environment(v1::Isolation isolation) {
+  return isolation == v1::ISOLATION_WARM;
+}
 
 Result<LiveWorkerPtr> resolve_worker(const v1::WorkerVersion& version,
                                      const WorkerDefaults& defaults) {

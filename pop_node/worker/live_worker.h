@@ -13,9 +13,9 @@
 
 namespace isopop::pop {
 
-// One worker version as this PoP runs it: the version as it was pushed, with the PoP's defaults put in
-// where it left a choice. Immutable; a request holds on to the one it began with, so that a newer
-// version never changes under it.
+// One worker version as this PoP runs it: the version as it was pushed, with the PoP's defaults put
+// in where it left a choice. Immutable; a request holds on to the one it began with, so that a
+// newer version never changes under it.
 struct LiveWorker {
   v1::WorkerVersion version;
   v1::Isolation isolation = v1::ISOLATION_FRESH;  // one that is_supported()
@@ -42,8 +42,8 @@ inline constexpr std::uint64_t kBundleBytesMax = 63ULL * 1024 * 1024;
 [[nodiscard]] Result<v1::Isolation> parse_isolation(std::string_view name);
 [[nodiscard]] bool is_supported(v1::Isolation isolation);
 
-// How many requests one executor may have in flight: one environment a request in fresh mode, a shared
-// one in warm mode.
+// How many requests one executor may have in flight: one environment a request in fresh mode, a
+// shared one in warm mode.
 [[nodiscard]] bool shares_environment(v1::Isolation isolation);
 
 // What `version` becomes here, or why this PoP cannot run it.

@@ -13,7 +13,8 @@ bool is_host_character(char c) {
 }
 
 bool is_host(std::string_view host) {
-  return !host.empty() && host.size() <= 253 && std::all_of(host.begin(), host.end(), is_host_character);
+  return !host.empty() && host.size() <= 253 &&
+         std::all_of(host.begin(), host.end(), is_host_character);
 }
 
 }  // namespace

@@ -10,10 +10,11 @@
 
 namespace isopop::pop {
 
-// Which worker answers a request, by host and path. Routes are "host/path" patterns; the most specific
-// one wins: an exact host before "*.example" (the longer suffix first) before "*"; within one host the
-// longer path first, and of two equally long ones the exact path before the prefix. A host whose paths
-// do not fit falls through to the next less specific host. Values; not thread-safe.
+// Which worker answers a request, by host and path. Routes are "host/path" patterns; the most
+// specific one wins: an exact host before "*.example" (the longer suffix first) before "*"; within
+// one host the longer path first, and of two equally long ones the exact path before the prefix. A
+// host whose paths do not fit falls through to the next less specific host. Values; not
+// thread-safe.
 
 struct RoutePattern {
   enum class HostKind { kExact, kSuffix, kAny };

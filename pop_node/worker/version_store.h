@@ -13,10 +13,11 @@
 namespace isopop::pop {
 
 // What a PoP holds on disk, so that it serves its last good versions after a restart and without a
-// control plane: FOLDER/bundles/<sha256> and FOLDER/workers/<name>. Bundles stay on disk and are read
-// when an executor is started, so the PoP's own memory does not grow with the code it serves. Files are
-// written whole but not flushed: a bundle is checked against its hash whenever it is read, and one that
-// a crash of the machine spoiled is fetched again. Synchronous; files are small and local.
+// control plane: FOLDER/bundles/<sha256> and FOLDER/workers/<name>. Bundles stay on disk and are
+// read when an executor is started, so the PoP's own memory does not grow with the code it serves.
+// Files are written whole but not flushed: a bundle is checked against its hash whenever it is
+// read, and one that a crash of the machine spoiled is fetched again. Synchronous; files are small
+// and local.
 class VersionStore final {
  public:
   // Creates the folders.

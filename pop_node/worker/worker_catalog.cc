@@ -29,8 +29,7 @@ Result<void> WorkerCatalog::install(const v1::WorkerVersion& version,
                                     const std::optional<std::string>& bundle) {
   ISOPOP_TRY_ASSIGN(const LiveWorkerPtr worker, resolve_worker(version, defaults_));
   const LiveWorkerPtr before = registry_.by_name(version.worker());
-  if (before != nullptr &&
-      before->version.SerializeAsString() == version.SerializeAsString()) {
+  if (before != nullptr && before->version.SerializeAsString() == version.SerializeAsString()) {
     return {};
   }
   if (bundle) {

@@ -15,9 +15,9 @@
 
 namespace isopop::pop {
 
-// Puts pushed versions into service: checks them whole, stores them, then makes them live in one step.
-// Whatever fails, the version that was live stays live. Owns registry and store; lives on the PoP's
-// event loop.
+// Puts pushed versions into service: checks them whole, stores them, then makes them live in one
+// step. Whatever fails, the version that was live stays live. Owns registry and store; lives on the
+// PoP's event loop.
 class WorkerCatalog final {
  public:
   // Called with a version that no new request will be given.
