@@ -49,9 +49,8 @@ Result<void> check_rest(std::string_view rest, LogDialect dialect) {
   if (end == std::string_view::npos)
     return invalid_argument("the line ends before the referrer does");
   rest = trim(rest.substr(end + 1));
-  if (!rest.starts_with('"') || rest.find('"', 1) == std::string_view::npos) {
-    return invalid_argument("the line ends before the user agent does");
-  }
+  // An agent without its closing quote is kept: servers cut long ones, and nothing we need is lost.
+  if (!rest.starts_with('"')) return invalid_argument("the line ends before the user agent");
   return {};
 }
 
