@@ -1,0 +1,127 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "common/time/clock.h"
+#include "control_plane/distribution/bundle_cache.h"
+#include "control_plane/distribution/pop_session.h"
+#include "control_plane/distribution/rollouts.h"
+#include "isopop/v1/control.pb.h"
+#include "isopop/v1/distribution.pb.h"
+
+namespace isopop::control {
+
+inline constexpr std::uint32_t kProtocolVersion = 1;
+
+struct DistributorLimits {
+  std::chrono::nanoseconds heartbeat_interval = std::chrono::seconds(1);
+  unsigned heartbeats_missed_max = 3;
+  std::chrono::nanoseconds hello_timeout = std::chrono::seconds(5);
+  // A push that waits longer for its answer ends the stream; the PoP comes back for a fresh
+  // snapshot.
+  std::chrono::nanoseconds answer_timeout = std::chrono::seconds(60);
+  // Changes that wait for one PoP, beyond what its snapshot brought.
+  std::size_t queue_max = 4096;
+  std::size_t pops_max = 10'000;
+  std::uint64_t bundle_cache_bytes_max = 64ULL << 20U;
+};
+
+// Which PoP is to run what, and what it has: the core of distribution. It is told what happened (a
+// stream opened, a message came, a version went live, time passed) and keeps what is to be done
+// about it; whoever drives it takes the effects after each call and pulls messages when a stream
+// has room. Nothing is ever written from here, so no stream can hold up another. Not thread-safe:
+// lives on the control loop. Invariants: a PoP id has at most one stream; every stream of a known
+// PoP is sent each worker's newest state exactly once unless it changes again.
+class Distributor final {
+ public:
+  using SessionId = std::uint64_t;
+
+  // What became necessary since the effects were last taken.
+  struct Effects {
+    std::set<SessionId> sendable;           // next_message() has something
+    std::set<SessionId> closed;             // write what next_message() still gives, then end it
+    std::set<std::string> bundles_wanted;   // read them and call provide_bundle()
+    std::set<std::string> pops_changed;     // came, went, or changed address, identity or state
+    std::set<std::string> workers_changed;  // their progress moved
+    std::vector<std::string> warnings;      // for the log
+  };
+
+  struct Totals {
+    std::uint64_t pushes = 0;
+    std::uint64_t acks = 0;
+    std::uint64_t nacks = 0;
+    std::uint64_t bundle_bytes = 0;
+    std::uint64_t streams_closed = 0;  // by us: silent, stuck, overflowing, replaced, misbehaving
+  };
+
+  explicit Distributor(const Clock& clock, DistributorLimits limits = {});
+
+  [[nodiscard]] Effects take_effects();
+
+  // Streams. An id that is not (any more) known is ignored: the stream may be ending on both sides.
+  [[nodiscard]] SessionId open(const std::string& peer);
+  void receive(SessionId id, const v1::PopMessage& message);
+  void disconnected(SessionId id);
+  [[nodiscard]] std::optional<v1::ControlMessage> next_message(SessionId id);
+
+  // What is live. `committed_at` is when the registry had it.
+  void set_live(const v1::WorkerVersion& version, Instant committed_at);
+  void remove(const std::string& worker);
+  void provide_bundle(const std::string& sha256, const BundleBytes& bytes);
+  void bundle_unavailable(const std::string& sha256, const std::string& reason);
+
+  // Several times a second. Notices silent and stuck PoPs. When this process itself stood still
+  // (suspended, starved), the gap is not held against them.
+  void tick();
+
+  [[nodiscard]] v1::VersionProgress progress(const std::string& worker, std::uint64_t number) const;
+  [[nodiscard]] std::vector<v1::Pop> pops() const;  // by id
+  [[nodiscard]] std::optional<v1::Pop> pop(const std::string& id) const;
+  [[nodiscard]] std::set<std::string> connected() const;
+  // Connected PoPs that run the worker's live version.
+  [[nodiscard]] std::uint64_t pops_live(const std::string& worker) const;
+  [[nodiscard]] const PopSession::Live& live() const { return live_; }
+  [[nodiscard]] const Totals& totals() const { return totals_; }
+
+ private:
+  struct PopRecord {
+    v1::Pop pop;  // without workers
+    std::map<std::string, v1::HeldVersion> held;
+    std::optional<SessionId> session;
+    Instant last_heartbeat;
+  };
+
+  void on_hello(SessionId id, PopSession& session, const v1::Hello& hello);
+  [[nodiscard]] std::string refusal_of(const v1::Hello& hello) const;
+  [[nodiscard]] std::set<std::string> difference(PopRecord& record, const v1::Hello& hello);
+  void replace_session(PopRecord& record, const std::string& peer);
+  void on_ack(SessionId id, PopSession& session, std::uint64_t nonce);
+  void on_nack(SessionId id, PopSession& session, const v1::Nack& nack);
+  void on_heartbeat(PopSession& session, const v1::Heartbeat& heartbeat);
+  void on_bundle_request(SessionId id, PopSession& session, const v1::BundleRequest& request);
+  void note_complete(PopSession& session);
+  void enqueue_everywhere(const std::string& worker);
+  void close(SessionId id, PopSession& session, const std::string& reason);
+  void mark_down(const std::string& pop, SessionId id);
+  [[nodiscard]] v1::Pop describe(const PopRecord& record) const;
+
+  const Clock& clock_;
+  DistributorLimits limits_;
+  PopSession::Live live_;
+  Rollouts rollouts_;
+  BundleCache cache_;
+  std::map<SessionId, PopSession> sessions_;
+  std::map<std::string, PopRecord> pops_;
+  SessionId last_session_ = 0;
+  Instant last_tick_;
+  Effects effects_;
+  Totals totals_;
+};
+
+}  // namespace isopop::control

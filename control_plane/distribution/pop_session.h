@@ -1,0 +1,103 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+
+#include "common/time/clock.h"
+#include "isopop/v1/distribution.pb.h"
+
+namespace isopop::control {
+
+// A serialised v1::Bundle, shared by every stream that is sending it.
+using BundleBytes = std::shared_ptr<const std::string>;
+
+inline constexpr std::size_t kBundleChunkBytes = 256 * 1024;
+
+// One stream of one PoP: what is still to be sent, what was sent and is not answered. It keeps
+// names, not messages: a worker that changes twice before the stream has room is sent once, as it
+// is by then. So a slow PoP costs a name for each changed worker and at most kTransfersMax bundle
+// positions, however long it is slow. A plain part of the distributor; not thread-safe.
+class PopSession final {
+ public:
+  // Pushes sent and not answered; more wait.
+  static constexpr std::size_t kInFlightMax = 64;
+  // Bundles being sent at once. A PoP that asks for more breaks the contract.
+  static constexpr std::size_t kTransfersMax = 128;
+
+  PopSession(std::string peer, Instant opened_at) : peer_(std::move(peer)), opened_at_(opened_at) {}
+
+  [[nodiscard]] const std::string& peer() const { return peer_; }
+  [[nodiscard]] Instant opened_at() const { return opened_at_; }
+  // The PoP it belongs to; empty before its Hello.
+  [[nodiscard]] const std::string& pop() const { return pop_; }
+  [[nodiscard]] bool is_closing() const { return closing_; }
+
+  // After Hello: the workers to bring the PoP up to date with. Once each of them was answered, the
+  // PoP is complete.
+  void welcome(const std::string& pop, std::uint32_t protocol_version,
+               const std::set<std::string>& workers);
+  void refuse(const std::string& reason);
+  void close() { closing_ = true; }
+
+  // The worker's desired state changed.
+  void enqueue(const std::string& worker);
+  [[nodiscard]] std::size_t queued() const { return queue_.size(); }
+  [[nodiscard]] bool is_complete() const { return welcomed_ && snapshot_left_.empty(); }
+
+  // What an answered nonce was about: `number` 0 means a removal.
+  struct Answered {
+    std::string worker;
+    std::uint64_t number = 0;
+  };
+  // Nothing when the nonce is not in flight.
+  [[nodiscard]] std::optional<Answered> answer(std::uint64_t nonce);
+  // When the oldest unanswered push was handed out.
+  [[nodiscard]] std::optional<Instant> oldest_unanswered() const;
+
+  // False: too many at once, or an offset that cannot be.
+  [[nodiscard]] bool begin_transfer(const std::string& sha256, std::uint64_t offset);
+  void provide(const std::string& sha256, const BundleBytes& bytes);
+  [[nodiscard]] bool wants(const std::string& sha256) const;
+
+  // The next message to write, if there is one. `live` holds what is live by worker.
+  using Live = std::map<std::string, v1::WorkerVersion>;
+  [[nodiscard]] std::optional<v1::ControlMessage> next(const Live& live, Instant now);
+  // Whether next() would give one.
+  [[nodiscard]] bool has_next() const;
+
+ private:
+  struct Sent {
+    Answered change;
+    Instant at;
+  };
+  struct Transfer {
+    std::string sha256;
+    std::uint64_t offset = 0;
+    BundleBytes bytes;  // null while it is being read from the registry
+  };
+  [[nodiscard]] v1::ControlMessage next_push(const Live& live, Instant now);
+  [[nodiscard]] v1::ControlMessage next_chunk();
+  [[nodiscard]] bool has_chunk() const;
+
+  std::string peer_;
+  Instant opened_at_;
+  std::string pop_;
+  bool welcomed_ = false;
+  bool closing_ = false;
+  std::optional<v1::ControlMessage> first_;  // Welcome or Refusal: before all else
+  std::deque<std::string> queue_;            // each worker at most once
+  std::set<std::string> queued_;             // the same, to find one
+  std::map<std::uint64_t, Sent> in_flight_;  // by nonce, so by age
+  std::set<std::string> snapshot_left_;
+  std::uint64_t last_nonce_ = 0;
+  std::uint64_t last_sequence_ = 0;
+  std::deque<Transfer> transfers_;
+};
+
+}  // namespace isopop::control
