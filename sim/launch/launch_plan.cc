@@ -1,0 +1,103 @@
+#include "sim/launch/launch_plan.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <nlohmann/json.hpp>
+
+#include "common/hash/hash.h"
+
+namespace isopop::sim {
+namespace {
+
+void add_common_arguments(ProcessSpec& process, const StateFolder& state,
+                          const LaunchSettings& settings) {
+  process.arguments.insert(process.arguments.end(),
+                           {"--state", state.path().string(), "--log-level", settings.log_level,
+                            "--log-format", settings.log_format});
+}
+
+ProcessSpec control_spec(const AddressBlock& block, const LaunchSettings& settings) {
+  return {.name = "control",
+          .program = settings.programs / "isopop-control",
+          .arguments = {"--listen", block.control_rpc(), "--http-listen", block.control_http()}};
+}
+
+ProcessSpec router_spec(const Topology& topology, const AddressBlock& block,
+                        const LaunchSettings& settings) {
+  ProcessSpec process{
+      .name = "router",
+      .program = settings.programs / "isopop-router",
+      .arguments = {"--control", block.control_rpc(), "--listen", block.router(), "--net",
+                    topology.router.net, "--seed", std::to_string(topology.seed), "--policy",
+                    topology.router.policy, "--access-profile", topology.router.access_profile,
+                    "--cities", settings.cities.string()}};
+  if (!settings.mmdb.empty()) {
+    process.arguments.insert(process.arguments.end(), {"--mmdb", settings.mmdb.string()});
+  }
+  return process;
+}
+
+ProcessSpec pop_spec(const PopSite& pop, const Topology& topology, const std::string& address,
+                     const AddressBlock& block, const LaunchSettings& settings) {
+  // "--lat=-33.9": a bare "-33.9" behind "--lat" would look like another option.
+  return {.name = pop.id,
+          .program = settings.programs / "isopop-pop",
+          .arguments = {"--id", pop.id, "--city", pop.city, "--country", pop.country, "--region",
+                        pop.region, fmt::format("--lat={}", pop.place.latitude_deg),
+                        fmt::format("--lon={}", pop.place.longitude_deg), "--listen", address,
+                        "--control", block.control_rpc(), "--isolation", topology.pop.isolation}};
+}
+
+}  // namespace
+
+LaunchPlan make_launch_plan(const Topology& topology, const AddressBlock& block,
+                            const StateFolder& state, const LaunchSettings& settings) {
+  LaunchPlan plan{.control = control_spec(block, settings),
+                  .router = router_spec(topology, block, settings),
+                  .pops = {}};
+  add_common_arguments(plan.control, state, settings);
+  add_common_arguments(plan.router, state, settings);
+  plan.pops.reserve(topology.pops.size());
+  for (std::size_t i = 0; i < topology.pops.size(); ++i) {
+    plan.pops.push_back(pop_spec(topology.pops[i], topology, block.pop(i), block, settings));
+    add_common_arguments(plan.pops.back(), state, settings);
+  }
+  return plan;
+}
+
+std::string launch_digest(const Topology& topology, const LaunchSettings& settings) {
+  nlohmann::ordered_json pops = nlohmann::ordered_json::array();
+  for (const PopSite& pop : topology.pops) {
+    pops.push_back({pop.id, pop.city, pop.country, pop.region, pop.place.latitude_deg,
+                    pop.place.longitude_deg});
+  }
+  const nlohmann::ordered_json all = {
+      {"seed", topology.seed},
+      {"isolation", topology.pop.isolation},
+      {"router", {topology.router.policy, topology.router.net, topology.router.access_profile}},
+      {"cities", settings.cities.string()},
+      {"mmdb", settings.mmdb.string()},
+      {"log", {settings.log_level, settings.log_format}},
+      {"pops", pops},
+  };
+  return sha256_hex(all.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+}
+
+Result<void> check_files_exist(const LaunchSettings& settings) {
+  for (const char* name : {"isopop-control", "isopop-router", "isopop-pop", "isopop-executor"}) {
+    const std::filesystem::path program = settings.programs / name;
+    if (access(program.c_str(), X_OK) != 0) {
+      return not_found(
+          fmt::format("the program {} is missing: `./run build` makes it", program.string()));
+    }
+  }
+  for (const std::filesystem::path& file : {settings.cities, settings.mmdb}) {
+    if (!file.empty() && access(file.c_str(), R_OK) != 0) {
+      return not_found(fmt::format("the file {} is missing or cannot be read", file.string()));
+    }
+  }
+  return {};
+}
+
+}  // namespace isopop::sim

@@ -1,0 +1,64 @@
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/result/result.h"
+#include "common/time/clock.h"
+#include "sim/launch/state_folder.h"
+
+namespace isopop::sim {
+
+// How a network is: what the kernel says of its processes, joined with what its control plane says.
+struct NetworkStatus {
+  enum class State {
+    kStopped,   // no process of it runs
+    kStarting,  // a launcher has not finished yet, or was killed
+    kDegraded,  // something is missing or not ready
+    kReady,     // all programs run, every PoP is ready, the router is connected
+  };
+
+  struct Process {
+    pid_t pid = 0;
+    std::uint64_t memory_bytes = 0;  // proportional set size
+  };
+
+  State state = State::kStopped;
+  std::string topology;
+  std::string state_folder;
+  std::optional<AddressBlock> block;
+  std::optional<Process> control;
+  bool control_answers = false;
+  std::chrono::nanoseconds uptime{};  // of the control plane
+  std::uint64_t workers = 0;
+  std::optional<Process> router;
+  bool router_connected = false;
+  std::size_t pops_wanted = 0;
+  std::size_t pops_running = 0;  // processes
+  std::size_t pops_ready = 0;    // as the control plane says
+  std::size_t pops_starting = 0;
+  std::size_t pops_down = 0;
+  std::vector<std::string> pops_not_ready;  // ids that the control plane knows of
+  std::size_t executors = 0;
+  std::uint64_t pops_memory_bytes = 0;  // PoPs with their executors
+  std::uint64_t executors_memory_bytes = 0;
+
+  [[nodiscard]] std::uint64_t total_memory_bytes() const;
+  [[nodiscard]] std::uint64_t memory_bytes_per_pop() const;  // with its executors; 0 without PoPs
+};
+
+[[nodiscard]] std::string_view to_string(NetworkStatus::State state);
+
+// Takes a few milliseconds a process: the kernel walks each one's memory.
+[[nodiscard]] Result<NetworkStatus> inspect_network(const StateFolder& state, const Clock& clock);
+
+// For people, several lines.
+[[nodiscard]] std::string format_table(const NetworkStatus& status);
+// For programs: one JSON object. Its keys are stable.
+[[nodiscard]] std::string format_json(const NetworkStatus& status);
+
+}  // namespace isopop::sim

@@ -1,0 +1,77 @@
+#include "sim/rpc/control_client.h"
+
+#include <utility>
+
+#include "common/rpc/rpc.h"
+#include "isopop/v1/control.grpc.pb.h"
+
+namespace isopop::sim {
+namespace {
+
+// gRPC's deadlines are wall-clock moments; a clock that jumps only makes one question fail early.
+void set_deadline(grpc::ClientContext& context, std::chrono::milliseconds timeout) {
+  context.set_deadline(std::chrono::system_clock::now() + timeout);
+}
+
+PopCondition to_condition(v1::PopState state) {
+  switch (state) {
+    case v1::POP_STATE_READY:
+      return PopCondition::kReady;
+    case v1::POP_STATE_STARTING:
+      return PopCondition::kStarting;
+    default:
+      return PopCondition::kDown;
+  }
+}
+
+}  // namespace
+
+struct ControlClient::Connection {
+  std::unique_ptr<v1::Control::Stub> stub;
+};
+
+ControlClient::ControlClient(const std::string& address)
+    : connection_(std::make_unique<const Connection>(
+          Connection{.stub = v1::Control::NewStub(rpc::connect(address))})) {}
+
+ControlClient::~ControlClient() = default;
+
+Result<ControlStatus> ControlClient::status(std::chrono::milliseconds timeout) const {
+  grpc::ClientContext context;
+  set_deadline(context, timeout);
+  v1::Status answer;
+  const grpc::Status outcome = connection_->stub->GetStatus(&context, {}, &answer);
+  if (!outcome.ok())
+    return rpc::to_error(outcome).with_context("ask the control plane for its status");
+  return ControlStatus{
+      .program_version = answer.program_version(),
+      .started_at = from_unix_ms(answer.started_at_ms()),
+      .workers = answer.workers(),
+      .pops_ready = answer.pops_ready(),
+      .pops_starting = answer.pops_starting(),
+      .pops_down = answer.pops_down(),
+      .router_addresses = {answer.router_addresses().begin(), answer.router_addresses().end()},
+  };
+}
+
+Result<std::vector<PopReport>> ControlClient::pops(std::chrono::milliseconds timeout) const {
+  grpc::ClientContext context;
+  set_deadline(context, timeout);
+  v1::ListPopsResponse answer;
+  const grpc::Status outcome = connection_->stub->ListPops(&context, {}, &answer);
+  if (!outcome.ok())
+    return rpc::to_error(outcome).with_context("ask the control plane for its PoPs");
+  std::vector<PopReport> reports;
+  reports.reserve(static_cast<std::size_t>(answer.pops_size()));
+  for (const v1::Pop& pop : answer.pops()) {
+    reports.push_back({.id = pop.identity().id(),
+                       .condition = to_condition(pop.state()),
+                       .http_address = pop.http_address(),
+                       .executors = pop.executors(),
+                       .requests = pop.requests(),
+                       .errors = pop.errors()});
+  }
+  return reports;
+}
+
+}  // namespace isopop::sim
