@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "common/config/config_node.h"
+#include "common/units/units.h"
 
 namespace isopop {
 namespace {
@@ -126,6 +127,10 @@ int run_server_program(const ProgramDescription& program, int argc, char** argv,
     app.add_option("--log-format", format, "text, or json: one object a line")
         ->check(CLI::IsMember({"text", "json"}))
         ->capture_default_str();
+    std::string log_bytes_max = "0 B";
+    app.add_option("--log-bytes-max", log_bytes_max,
+                   "begin the log anew when standard error is a file larger than this; 0 B: never")
+        ->capture_default_str();
     add_options(app);
     accept_yaml_config(app);
     name_environment(app, program.name);
@@ -137,10 +142,15 @@ int run_server_program(const ProgramDescription& program, int argc, char** argv,
     }
     const Result<LogLevel> log_level = parse_log_level(level);
     if (!log_level.ok()) return print_error(log_level.error().message, kExitUsage);
+    const Result<std::uint64_t> file_bytes_max = parse_bytes(log_bytes_max);
+    if (!file_bytes_max.ok()) {
+      return print_error("--log-bytes-max: " + file_bytes_max.error().message, kExitUsage);
+    }
     configure_log(
         {.program = program.name,
          .level = log_level.value(),
-         .format = format == "json" ? LogOptions::Format::kJson : LogOptions::Format::kText});
+         .format = format == "json" ? LogOptions::Format::kJson : LogOptions::Format::kText,
+         .file_bytes_max = file_bytes_max.value()});
     const Result<void> outcome = run();
     if (!outcome.ok()) return print_error(outcome.error().message, kExitFailed);
     return 0;

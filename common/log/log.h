@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +20,10 @@ struct LogOptions {
   std::string program;
   LogLevel level = LogLevel::kInfo;
   enum class Format { kText, kJson } format = Format::kText;  // kJson: one object a line
+  // When standard error is a file that grows beyond this, it is emptied and begun anew, so that
+  // hundreds of programs left running cannot fill a disk. 0: never. The file must be open for
+  // appending.
+  std::uint64_t file_bytes_max = 0;
 };
 
 [[nodiscard]] Result<LogLevel> parse_log_level(std::string_view text);

@@ -14,7 +14,7 @@ void add_common_arguments(ProcessSpec& process, const StateFolder& state,
                           const LaunchSettings& settings) {
   process.arguments.insert(process.arguments.end(),
                            {"--state", state.path().string(), "--log-level", settings.log_level,
-                            "--log-format", settings.log_format});
+                            "--log-format", settings.log_format, "--log-bytes-max", "4 MiB"});
 }
 
 ProcessSpec control_spec(const AddressBlock& block, const LaunchSettings& settings) {
