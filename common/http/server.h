@@ -134,10 +134,9 @@ class Server {
   asio::awaitable<void> drain(std::chrono::milliseconds patience);
 
  private:
-  class Core;
-  explicit Server(std::shared_ptr<Core> core);
+  explicit Server(std::shared_ptr<class ServerCore> core);
 
-  std::shared_ptr<Core> core_;
+  std::shared_ptr<class ServerCore> core_;
 };
 
 }  // namespace isopop::http
