@@ -110,9 +110,10 @@ CityTable::CityTable(std::vector<City> cities, std::unique_ptr<const GeoIndex> i
   for (std::size_t i = 0; i < cities_.size(); ++i) {
     const City& city = cities_[i];
     const std::string country = to_lower(city.country_code);
-    for (const std::string& name : {to_lower(city.name), to_lower(city.ascii_name)}) {
+    for (std::string name : {to_lower(city.name), to_lower(city.ascii_name)}) {
       by_name_.try_emplace(name, i);  // the first, thus the most populous, stays
-      by_name_.try_emplace(name + ',' + country, i);
+      name.append(",").append(country);
+      by_name_.try_emplace(std::move(name), i);
     }
     if (city.population == 0) continue;
     for (Shares* shares : {&everywhere_, &by_country_[country]}) {

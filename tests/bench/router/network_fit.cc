@@ -30,7 +30,7 @@ struct Pair {
 
 double quantile(std::vector<double> values, double p) {
   if (values.empty()) return std::nan("");
-  const auto at = static_cast<std::size_t>(p * static_cast<double>(values.size() - 1) + 0.5);
+  const auto at = static_cast<std::size_t>(std::lround(p * static_cast<double>(values.size() - 1)));
   std::nth_element(values.begin(), values.begin() + static_cast<std::ptrdiff_t>(at), values.end());
   return values[at];
 }

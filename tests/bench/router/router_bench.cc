@@ -59,6 +59,7 @@ const CityTable& cities() {
 // Where people live.
 std::vector<GeoPoint> populated_places() {
   std::vector<GeoPoint> places;
+  places.reserve(4096);
   for (std::uint64_t key = 0; key < 4096; ++key) places.push_back(cities().draw(1, key).place);
   return places;
 }

@@ -98,6 +98,7 @@ std::vector<Neighbour> in_order(std::vector<Neighbour> neighbours,
 // All sites by exact geodesics.
 std::vector<Neighbour> brute_force(const std::vector<GeoSite>& sites, GeoPoint place) {
   std::vector<Neighbour> all;
+  all.reserve(sites.size());
   for (std::size_t i = 0; i < sites.size(); ++i) {
     all.push_back({i, geodesic_km(place, sites[i].place)});
   }
@@ -109,6 +110,7 @@ std::vector<Neighbour> brute_force(const std::vector<GeoSite>& sites, GeoPoint p
 // exactly.
 Neighbour brute_force_nearest(const std::vector<GeoSite>& sites, GeoPoint place) {
   std::vector<double> great_circles;
+  great_circles.reserve(sites.size());
   for (const GeoSite& site : sites) great_circles.push_back(great_circle_km(place, site.place));
   const double best = *std::min_element(great_circles.begin(), great_circles.end());
   std::vector<Neighbour> close;
@@ -191,6 +193,7 @@ TEST(GeoIndexTest, BreaksTiesById) {
 
 TEST(GeoIndexTest, FindsManySitesAtOnePlace) {
   std::vector<GeoSite> sites;
+  sites.reserve(100);
   for (int i = 0; i < 100; ++i) sites.push_back({fmt::format("S{:02}", i), {1, 2}});
   const auto index = make_index(sites);
   const std::vector<Neighbour> found = index->nearest({1, 2}, 7);

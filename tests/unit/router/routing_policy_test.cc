@@ -82,6 +82,7 @@ TEST_F(RoutingPolicyTest, HasNoCandidateWithoutPops) {
 
 TEST_F(RoutingPolicyTest, LowestRttGoesByTheModel) {
   std::vector<Pop> pops;
+  pops.reserve(60);
   for (int i = 0; i < 60; ++i) {
     pops.push_back(pop("P" + std::to_string(100 + i), {50 + i % 8 * 0.5, 3 + i % 7 * 0.5}));
   }
