@@ -87,6 +87,13 @@ void PoolPolicy::executor_ready(ExecutorId id, Instant now) {
   executor.start = StartKind::kReady;
 }
 
+void PoolPolicy::executor_broken(ExecutorId id, Instant now) {
+  const auto found = executors_.find(id);
+  ISOPOP_ASSERT(found != executors_.end(), "an executor breaks that was started");
+  found->second.state = State::kStopping;
+  pump(now);
+}
+
 void PoolPolicy::executor_gone(ExecutorId id, Gone how, Instant now) {
   const auto found = executors_.find(id);
   ISOPOP_ASSERT(found != executors_.end(), "an executor goes that was started");

@@ -102,6 +102,8 @@ class PoolPolicy {
   void finished(ExecutorId executor, TicketId ticket, Instant now);
 
   void executor_ready(ExecutorId executor, Instant now);
+  // It can take no more; executor_gone() follows when the process has ended.
+  void executor_broken(ExecutorId executor, Instant now);
   // Its assigned tickets are over too; nobody need call finished() for them.
   void executor_gone(ExecutorId executor, Gone how, Instant now);
 

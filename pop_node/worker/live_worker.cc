@@ -143,9 +143,8 @@ bool is_sha256_hex(std::string_view text) {
 
 bool is_worker_name(std::string_view text) {
   return !text.empty() && text.size() <= 63 && is_lower_or_digit(text.front()) &&
-         is_lower_or_digit(text.back()) && std::all_of(text.begin(), text.end(), [](char c) {
-           return is_lower_or_digit(c) || c == '-' || c == '_';
-         });
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return is_lower_or_digit(c) || c == '-' || c == '_'; });
 }
 
 }  // namespace isopop::pop

@@ -55,7 +55,8 @@ inline constexpr std::uint64_t kBundleBytesMax = 63ULL * 1024 * 1024;
 
 // 64 lower-case hexadecimal digits; nothing else may become a file name.
 [[nodiscard]] bool is_sha256_hex(std::string_view text);
-// 1 to 63 of a-z, 0-9, '-', '_', beginning and ending with a letter or digit.
+// 1 to 63 of a-z, 0-9, '-', '_', beginning with a letter or digit; nothing else may become a file
+// name.
 [[nodiscard]] bool is_worker_name(std::string_view text);
 
 }  // namespace isopop::pop

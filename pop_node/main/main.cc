@@ -1,0 +1,70 @@
+#include <malloc.h>
+
+#include <CLI/CLI.hpp>
+#include <cstdlib>
+
+#include "common/app/app.h"
+#include "pop_node/main/options.h"
+#include "pop_node/main/pop_program.h"
+
+namespace {
+
+void add_options(CLI::App& app, isopop::pop::Options& options) {
+  app.add_option("--id", options.id, "who this PoP is: AMS; also from POP_ID");
+  app.add_option("--city", options.city, "its city");
+  app.add_option("--country", options.country, "its country, two letters");
+  app.add_option("--region", options.region, "its region");
+  app.add_option("--lat", options.latitude_deg, "latitude, degrees north");
+  app.add_option("--lon", options.longitude_deg, "longitude, degrees east");
+  app.add_option("--listen", options.listen, "address for HTTP; port 0: the kernel chooses")
+      ->capture_default_str();
+  app.add_option("--control", options.control, "the control plane's gRPC address")
+      ->capture_default_str();
+  app.add_option("--state", options.state, "state folder of the topology")->capture_default_str();
+  app.add_option("--executor", options.executor, "isopop-executor; default: beside this program");
+  app.add_option("--isolation", options.isolation, "of workers that do not say: fresh or warm")
+      ->capture_default_str();
+  app.add_option("--executors-max", options.executors_max, "executor processes at most")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  app.add_option("--executors-per-worker-max", options.executors_per_worker_max,
+                 "executor processes of one worker at most")
+      ->check(CLI::Range(1, 4096))
+      ->capture_default_str();
+  app.add_option("--queue-max", options.queue_max, "requests that may wait for an executor")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  app.add_option("--queue-deadline", options.queue_deadline, "how long a request may wait")
+      ->capture_default_str();
+  app.add_option("--executor-idle-timeout", options.executor_idle_timeout,
+                 "when an executor without work is stopped")
+      ->capture_default_str();
+  app.add_option("--executor-start-timeout", options.executor_start_timeout,
+                 "when an executor that does not get ready is ended")
+      ->capture_default_str();
+  app.add_option("--wall-limit", options.wall_limit,
+                 "time for a request, of workers that do not say")
+      ->capture_default_str();
+  app.add_option("--body-max", options.body_max, "largest request body")->capture_default_str();
+  app.add_option("--head-timeout", options.head_timeout, "for a request's whole head")
+      ->capture_default_str();
+  app.add_option("--body-timeout", options.body_timeout, "a body must move within this")
+      ->capture_default_str();
+  app.add_option("--connections-max", options.connections_max, "open client connections")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  // Hundreds of PoPs share a machine; one heap a process is enough for one busy thread.
+  mallopt(M_ARENA_MAX, 1);
+  isopop::pop::Options options;
+  // NOLINTNEXTLINE(concurrency-mt-unsafe): no other thread is running yet
+  if (const char* id = std::getenv("POP_ID"); id != nullptr) options.id = id;
+  return isopop::run_server_program(
+      {.name = "isopop-pop", .description = "One point of presence: serves workers over HTTP/1.1."},
+      argc, argv, [&options](CLI::App& app) { add_options(app, options); },
+      [&options] { return isopop::pop::run_pop(options); });
+}

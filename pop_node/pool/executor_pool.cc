@@ -1,0 +1,334 @@
+#include "pop_node/pool/executor_pool.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "common/log/log.h"
+#include "common/text/text.h"
+
+namespace isopop::pop {
+namespace {
+
+// What workers print goes into the PoP's log, but must not fill the disk.
+constexpr std::size_t kLogRecordsPerSecondMax = 50;
+constexpr std::size_t kLogTextBytesMax = 4 * 1024;
+constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
+constexpr std::chrono::milliseconds kDrainPoll{20};
+
+std::string describe(const v1::WorkerFault& fault) {
+  return fault.module() + ":" + std::to_string(fault.line()) + ":" +
+         std::to_string(fault.column()) + ": " + std::string(truncate_utf8(fault.message(), 1024));
+}
+
+}  // namespace
+
+ExecutorPool::ExecutorPool(asio::io_context& io, const Clock& clock, ExecutorPoolOptions options,
+                           BundleSource bundles)
+    : io_(io),
+      clock_(clock),
+      options_(std::move(options)),
+      bundles_(std::move(bundles)),
+      policy_(options_.limits),
+      timer_(io),
+      alive_(std::make_shared<ExecutorPool*>(this)) {}
+
+ExecutorPool::~ExecutorPool() {
+  alive_.reset();
+  for (const auto& [id, process] : processes_) process.process->kill();
+}
+
+std::unique_ptr<ExecutorRun> ExecutorPool::submit(const LiveWorkerPtr& worker) {
+  auto state = std::make_shared<RunState>(io_);
+  state->ticket = TicketId{++last_ticket_};
+  state->group = group_of(worker);
+  waiting_[state->ticket] = state;
+  policy_.submit(state->group, state->ticket, clock_.now());
+  carry_out();
+  return std::make_unique<ExecutorRun>(alive_, std::move(state));
+}
+
+GroupId ExecutorPool::group_of(const LiveWorkerPtr& worker) {
+  const auto [place, inserted] = group_ids_.try_emplace(worker.get());
+  if (inserted) {
+    place->second = GroupId{++last_group_};
+    groups_[place->second] = {.worker = worker};
+    policy_.add_group(place->second, shares_environment(worker->isolation)
+                                         ? PoolPolicy::Sharing::kManyRequests
+                                         : PoolPolicy::Sharing::kOneRequest);
+  }
+  return place->second;
+}
+
+void ExecutorPool::retire(const LiveWorkerPtr& worker) {
+  const auto found = group_ids_.find(worker.get());
+  if (found != group_ids_.end()) {
+    policy_.retire_group(found->second, clock_.now());
+    carry_out();
+  } else if (on_forgotten_) {
+    on_forgotten_();
+  }
+}
+
+std::set<std::string> ExecutorPool::bundles_in_use() const {
+  std::set<std::string> hashes;
+  for (const auto& [id, group] : groups_) hashes.insert(group.worker->version.bundle_sha256());
+  return hashes;
+}
+
+void ExecutorPool::withdraw(const std::shared_ptr<RunState>& run) {
+  if (waiting_.erase(run->ticket) == 0) return;
+  policy_.withdraw(run->ticket, clock_.now());
+  carry_out();
+}
+
+// Actions may lead to events that lead to actions; one loop carries them all out in order.
+void ExecutorPool::carry_out() {
+  if (std::exchange(is_acting_, true)) return;
+  while (true) {
+    const std::vector<PoolAction> actions = policy_.take_actions();
+    if (actions.empty()) break;
+    for (const PoolAction& action : actions) {
+      std::visit([this](const auto& one) { act(one); }, action);
+    }
+  }
+  is_acting_ = false;
+  arm_timer();
+}
+
+void ExecutorPool::act(const StartExecutor& action) {
+  Result<std::shared_ptr<ExecutorProcess>> process = start_process(action.executor, action.group);
+  if (process.ok()) {
+    ++counters_.started;
+    processes_[action.executor] = {action.group, std::move(process).value()};
+    return;
+  }
+  log_error("cannot start an executor: {}", process.error().message);
+  ++counters_.start_failures;
+  groups_.at(action.group).load_fault = false;
+  policy_.executor_gone(action.executor, PoolPolicy::Gone::kFailedToStart, clock_.now());
+}
+
+Result<std::shared_ptr<ExecutorProcess>> ExecutorPool::start_process(ExecutorId id,
+                                                                     GroupId group_id) {
+  const LiveWorker& worker = *groups_.at(group_id).worker;
+  ISOPOP_TRY_ASSIGN(std::string bundle, bundles_(worker));
+  v1::Load load;
+  *load.mutable_version() = worker.version;
+  load.set_bundle(std::move(bundle));
+  load.mutable_place()->set_colo(options_.colo);
+  load.set_isolation(worker.isolation);
+  *load.mutable_limits() = worker.limits;
+  auto process = std::make_shared<ExecutorProcess>(
+      io_,
+      ExecutorProcessOptions{.program = options_.executor_program,
+                             .arguments = options_.executor_arguments,
+                             .start_timeout = options_.start_timeout,
+                             .stop_grace = options_.stop_grace,
+                             .silence_grace = options_.silence_grace,
+                             .wall_limit = std::chrono::milliseconds(worker.limits.wall_ms())},
+      events_of(id, group_id));
+  ISOPOP_TRY(process->start(std::move(load)));
+  return process;
+}
+
+ExecutorProcess::Events ExecutorPool::events_of(ExecutorId id, GroupId group) {
+  const std::weak_ptr<ExecutorPool*> weak = alive_;
+  // Runs `function` on the pool if it is still there.
+  const auto guarded = [weak](auto function) {
+    return [weak, function](const auto&... arguments) {
+      if (const auto pool = weak.lock()) function(**pool, arguments...);
+    };
+  };
+  return {
+      .on_ready = guarded([id](ExecutorPool& pool) {
+        pool.policy_.executor_ready(id, pool.clock_.now());
+        pool.carry_out();
+      }),
+      .on_finished = guarded([id](ExecutorPool& pool, TicketId ticket) {
+        pool.policy_.finished(id, ticket, pool.clock_.now());
+        pool.carry_out();
+      }),
+      .on_broken = guarded([id](ExecutorPool& pool) {
+        pool.policy_.executor_broken(id, pool.clock_.now());
+        pool.carry_out();
+      }),
+      .on_gone =
+          guarded([id](ExecutorPool& pool, PoolPolicy::Gone how) { pool.process_gone(id, how); }),
+      .on_log = guarded([group](ExecutorPool& pool, const v1::LogRecord& record) {
+        pool.log_record(*pool.groups_.at(group).worker, record);
+      }),
+      .on_load_fault = guarded([group](ExecutorPool& pool, const v1::WorkerFault& fault) {
+        Group& failed = pool.groups_.at(group);
+        failed.load_fault = true;
+        log_warning("worker {} version {} does not start: {}", failed.worker->version.worker(),
+                    failed.worker->version.number(), describe(fault));
+      }),
+  };
+}
+
+void ExecutorPool::process_gone(ExecutorId id, PoolPolicy::Gone how) {
+  processes_.erase(id);
+  if (how == PoolPolicy::Gone::kAsAsked) ++counters_.stopped;
+  if (how == PoolPolicy::Gone::kCrashed) ++counters_.crashed;
+  if (how == PoolPolicy::Gone::kFailedToStart) ++counters_.start_failures;
+  policy_.executor_gone(id, how, clock_.now());
+  carry_out();
+}
+
+void ExecutorPool::act(const StopExecutor& action) {
+  const auto found = processes_.find(action.executor);
+  if (found != processes_.end()) found->second.process->stop();
+}
+
+void ExecutorPool::act(const AssignTicket& action) {
+  const auto run = waiting_.extract(action.ticket);
+  const Process& process = processes_.at(action.executor);
+  groups_.at(process.group).load_fault = false;
+  ISOPOP_ASSERT(!run.empty(), "an assigned ticket waited");
+  run.mapped()->start = action.start;
+  process.process->assign(run.mapped());
+}
+
+void ExecutorPool::act(const RejectTicket& action) {
+  const auto run = waiting_.extract(action.ticket);
+  ISOPOP_ASSERT(!run.empty(), "a rejected ticket waited");
+  RunRefusal refusal{.reason = action.reason, .retry_after = action.retry_after};
+  if (action.reason == RejectReason::kCannotStart) {
+    refusal.is_workers_fault = groups_.at(run.mapped()->group).load_fault;
+  }
+  run.mapped()->refusal = refusal;
+  run.mapped()->arrived.notify();
+}
+
+void ExecutorPool::act(const ForgetGroup& action) {
+  const auto found = groups_.find(action.group);
+  group_ids_.erase(found->second.worker.get());
+  groups_.erase(found);
+  if (on_forgotten_) on_forgotten_();
+}
+
+void ExecutorPool::log_record(const LiveWorker& worker, const v1::LogRecord& record) {
+  ++counters_.log_records;
+  const Instant now = clock_.now();
+  if (now - log_second_ >= std::chrono::seconds(1)) {
+    log_second_ = now;
+    logged_this_second_ = 0;
+  }
+  if (++logged_this_second_ > kLogRecordsPerSecondMax) {
+    ++counters_.log_records_dropped;
+    return;
+  }
+  log_info("worker {} {}: {}", worker.version.worker(), truncate_utf8(record.level(), 16),
+           truncate_utf8(record.text(), kLogTextBytesMax));
+}
+
+void ExecutorPool::arm_timer() {
+  const std::optional<Instant> at = policy_.next_tick();
+  if (at == timer_at_) return;
+  timer_at_ = at;
+  if (!at) {
+    timer_.cancel();
+    return;
+  }
+  timer_.expires_at(std::chrono::time_point_cast<std::chrono::steady_clock::duration>(*at));
+  timer_.async_wait([weak = std::weak_ptr(alive_)](boost::system::error_code cancelled) {
+    const auto pool = weak.lock();
+    if (cancelled || !pool) return;
+    (*pool)->timer_at_.reset();
+    (*pool)->policy_.tick((*pool)->clock_.now());
+    (*pool)->carry_out();
+  });
+}
+
+asio::awaitable<void> ExecutorPool::drain(std::chrono::nanoseconds patience) {
+  policy_.drain(clock_.now());
+  carry_out();
+  const Instant deadline = clock_.now() + patience;
+  asio::steady_timer pause(io_);
+  while (!processes_.empty()) {
+    if (clock_.now() >= deadline) {
+      for (const auto& [id, process] : processes_) process.process->kill();
+    }
+    pause.expires_after(kDrainPoll);
+    co_await pause.async_wait(kNoThrow);
+  }
+}
+
+ExecutorRun::ExecutorRun(std::weak_ptr<ExecutorPool*> pool, std::shared_ptr<RunState> state)
+    : pool_(std::move(pool)), state_(std::move(state)) {}
+
+ExecutorRun::~ExecutorRun() {
+  leave();
+}
+
+asio::awaitable<ExecutorRun::Placement> ExecutorRun::placed() {
+  while (true) {
+    if (has_left_) co_return Placement::kLeft;
+    if (state_->refusal) co_return Placement::kRefused;
+    // An executor that broke between placing and now shows as the run's first event.
+    if (state_->channel != nullptr || state_->is_over) co_return Placement::kPlaced;
+    co_await state_->arrived.wait();
+  }
+}
+
+const RunRefusal& ExecutorRun::refusal() const {
+  ISOPOP_ASSERT(state_->refusal.has_value(), "a run that was refused");
+  return *state_->refusal;
+}
+
+void ExecutorRun::send_head(v1::RequestHead head) {
+  if (state_->channel != nullptr) state_->channel->send_head(*state_, std::move(head));
+}
+
+asio::awaitable<Result<void>> ExecutorRun::send_body(std::string piece, bool last) {
+  std::size_t sent = 0;
+  while (true) {
+    if (state_->channel == nullptr || has_left_) {
+      co_return Error{ErrorCode::kCancelled, "the executor reads no more of the body"};
+    }
+    const std::size_t left = piece.size() - sent;
+    const std::size_t size =
+        std::min({left, kBodyPieceBytesMax, state_->channel->send_window(*state_)});
+    if (size == 0 && left > 0) {
+      co_await state_->room.wait();
+      continue;
+    }
+    const bool is_last = last && size == left;
+    if (size > 0 || is_last) {
+      state_->channel->send_body(*state_, piece.substr(sent, size), is_last);
+    }
+    sent += size;
+    if (sent == piece.size()) co_return Result<void>();
+  }
+}
+
+asio::awaitable<RunEvent> ExecutorRun::next() {
+  while (state_->events.empty()) {
+    if (has_left_ || state_->is_over) co_return RunFinished();
+    co_await state_->arrived.wait();
+  }
+  RunEvent event = std::move(state_->events.front());
+  state_->events.pop_front();
+  co_return event;
+}
+
+void ExecutorRun::took(std::size_t bytes) {
+  taken_ += bytes;
+  // One Credit for several pieces; the executor still has half its window when it goes out.
+  if (taken_ < kBodyWindowBytes / 2 || state_->channel == nullptr) return;
+  state_->channel->grant(*state_, std::exchange(taken_, 0));
+}
+
+void ExecutorRun::leave() {
+  if (std::exchange(has_left_, true)) return;
+  if (state_->channel != nullptr) {
+    state_->channel->abandon(*state_);
+  } else if (const auto pool = pool_.lock()) {
+    (*pool)->withdraw(state_);
+  }
+  state_->events.clear();
+  state_->arrived.notify();
+  state_->room.notify();
+}
+
+}  // namespace isopop::pop

@@ -1,0 +1,113 @@
+#pragma once
+
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <deque>
+#include <filesystem>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/event_loop/asio.h"
+#include "common/process/child.h"
+#include "common/result/result.h"
+#include "pop_node/pool/executor_protocol.h"
+#include "pop_node/pool/executor_run.h"
+#include "pop_node/pool/frame_codec.h"
+#include "pop_node/pool/pool_policy.h"
+
+namespace isopop::pop {
+
+struct ExecutorProcessOptions {
+  std::filesystem::path program;
+  std::vector<std::string> arguments;
+  std::chrono::nanoseconds start_timeout = std::chrono::seconds(30);  // from start to Loaded
+  std::chrono::nanoseconds stop_grace = std::chrono::seconds(2);      // from Shutdown to SIGKILL
+  // An executor whose turn it is says something within the request's wall limit and this.
+  std::chrono::nanoseconds silence_grace = std::chrono::seconds(2);
+  std::chrono::nanoseconds wall_limit = std::chrono::seconds(30);
+};
+
+// One isopop-executor process and the socket to it: starts it, loads the worker into it, carries
+// frames both ways, and ends it. Nothing it sends is believed: ExecutorProtocol checks every frame,
+// a breach or a silence ends the process. Whatever happens, every run it was given gets its last
+// event, and `on_gone` is called once, when the process has been reaped. A session: its coroutine
+// keeps it alive until then. Lives on the PoP's event loop.
+class ExecutorProcess final : public RunChannel,
+                              public std::enable_shared_from_this<ExecutorProcess> {
+ public:
+  struct Events {
+    std::function<void()> on_ready;
+    std::function<void(TicketId)> on_finished;  // one run's place is free again
+    std::function<void()> on_broken;            // takes no more work; on_gone follows
+    std::function<void(PoolPolicy::Gone)> on_gone;
+    std::function<void(const v1::LogRecord&)> on_log;
+    std::function<void(const v1::WorkerFault&)> on_load_fault;
+  };
+
+  ExecutorProcess(asio::io_context& io, ExecutorProcessOptions options, Events events);
+  ~ExecutorProcess() override;
+
+  // Starts the process; an error means that there is none and no event will come.
+  [[nodiscard]] Result<void> start(v1::Load load);
+  // Gives it a run; the head follows by send_head(), or abandon().
+  void assign(const std::shared_ptr<RunState>& run);
+  // Asks it to end. What runs is lost.
+  void stop();
+  // Ends it now; on_gone still comes by the event loop.
+  void kill();
+
+  [[nodiscard]] pid_t pid() const { return child_ ? child_->pid() : -1; }
+
+  void send_head(RunState& run, v1::RequestHead head) override;
+  [[nodiscard]] std::size_t send_window(const RunState& run) const override;
+  void send_body(const RunState& run, std::string piece, bool last) override;
+  void grant(const RunState& run, std::size_t bytes) override;
+  void abandon(RunState& run) override;
+
+ private:
+  struct InFlight {
+    std::shared_ptr<RunState> run;  // null: abandoned, only Finished is awaited
+    TicketId ticket{};
+    std::chrono::steady_clock::time_point turn_since;
+  };
+
+  static asio::awaitable<void> serve(std::shared_ptr<ExecutorProcess> self);
+  asio::awaitable<void> read_frames();
+  asio::awaitable<void> await_exit();
+  static asio::awaitable<void> write_frames(std::shared_ptr<ExecutorProcess> self);
+  static asio::awaitable<void> watch(std::shared_ptr<ExecutorProcess> self);
+  void send(const v1::Frame& frame);
+  [[nodiscard]] Result<void> handle(v1::Frame frame);
+  void handle_loaded(const v1::Loaded& loaded);
+  void deliver(std::uint32_t id, RunEvent event);
+  void finish(std::uint32_t id);
+  void lose_all_runs();
+  void break_off(ExecutorLost::Why why, std::string_view reason);
+  void mark_broken();
+  [[nodiscard]] bool is_silent(std::chrono::steady_clock::time_point now);
+
+  asio::io_context& io_;
+  ExecutorProcessOptions options_;
+  Events events_;
+  asio::local::stream_protocol::socket socket_;
+  asio::steady_timer watch_timer_;
+  std::optional<Child> child_;
+  FrameReader reader_;
+  ExecutorProtocol protocol_;
+  std::deque<std::string> outgoing_;
+  bool is_writing_ = false;
+  bool is_ready_ = false;
+  bool is_stopping_ = false;
+  bool is_broken_ = false;
+  ExecutorLost::Why lost_why_ = ExecutorLost::Why::kCrashed;
+  std::uint32_t last_request_id_ = 0;
+  std::map<std::uint32_t, InFlight> in_flight_;
+  std::map<TicketId, std::shared_ptr<RunState>> unsent_;  // assigned, head not yet sent
+};
+
+}  // namespace isopop::pop

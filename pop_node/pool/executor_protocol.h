@@ -1,0 +1,52 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+
+#include "common/result/result.h"
+#include "isopop/v1/executor.pb.h"
+
+namespace isopop::pop {
+
+// What an executor may say next. The executor runs untrusted code, so every frame is checked
+// against what went before: ids, order, credit, sizes. An error means the executor broke the
+// protocol and has to go. Pure; one object an executor.
+class ExecutorProtocol {
+ public:
+  // The PoP's side, as it happens.
+  void request_sent(const v1::RequestHead& head);
+  void body_sent(std::uint32_t id, std::size_t bytes, bool last);
+  void granted(std::uint32_t id, std::size_t bytes);
+
+  // What may still be sent of a request's body now; 0 also when the request is over.
+  [[nodiscard]] std::size_t send_window(std::uint32_t id) const;
+  // Whether it is the executor's turn: nothing it sent is waiting for the client, and it lacks
+  // nothing from the client either.
+  [[nodiscard]] bool is_executors_turn(std::uint32_t id) const;
+  // Whether the answer is whole and the request's body was sent whole: nothing is left to cancel.
+  [[nodiscard]] bool is_settled(std::uint32_t id) const;
+
+  // kDrop: of a request that is already over.
+  enum class Verdict { kDeliver, kDrop };
+  [[nodiscard]] Result<Verdict> check(const v1::Frame& frame);
+
+ private:
+  struct Request {
+    std::size_t send_window = 0;
+    bool body_sent = false;
+    std::size_t receive_window = 0;
+    bool has_head = false;
+    bool is_answered = false;  // whole response, or failure
+  };
+
+  Result<Verdict> check_request_frame(const v1::Frame& frame, std::uint32_t id);
+  static Result<void> check_head(const v1::ResponseHead& head, Request& request);
+  static Result<void> take_body(std::size_t bytes, Request& request);
+
+  bool loaded_ = false;
+  std::uint32_t last_id_ = 0;
+  std::map<std::uint32_t, Request> requests_;
+};
+
+}  // namespace isopop::pop

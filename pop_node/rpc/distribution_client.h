@@ -1,0 +1,51 @@
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <string>
+
+#include "common/event_loop/asio.h"
+#include "common/result/result.h"
+#include "pop_node/rpc/distribution_session.h"
+
+namespace isopop::pop {
+
+struct DistributionClientOptions {
+  std::string control_address;
+  DistributionSession::Description description;
+  std::chrono::milliseconds heartbeat_period{1'000};
+  // Between streams; doubled up to the bound, with full jitter. 330 PoPs come back at once.
+  std::chrono::milliseconds backoff_min{200};
+  std::chrono::milliseconds backoff_max{5'000};
+  std::chrono::milliseconds refused_backoff{15'000};
+  // A bundle that was asked for and does not come ends the stream.
+  std::chrono::milliseconds fetch_timeout{30'000};
+};
+
+// Keeps a Distribution stream to the control plane for ever: opens it, runs a DistributionSession
+// over it, beats, and opens it anew with jittered back-off when it ends. gRPC's completion queue is
+// served by one thread that only posts to the event loop; everything else lives on the event loop.
+class DistributionClient final {
+ public:
+  using HeartbeatSource = std::function<v1::Heartbeat()>;
+
+  DistributionClient(asio::io_context& io, WorkerCatalog& catalog,
+                     DistributionClientOptions options, HeartbeatSource heartbeat);
+  // Ends the stream at once.
+  ~DistributionClient();
+  DistributionClient(const DistributionClient&) = delete;
+  DistributionClient& operator=(const DistributionClient&) = delete;
+
+  void start();
+
+  // Some stream was complete once: the PoP has all workers that there were then.
+  [[nodiscard]] bool was_complete() const;
+  [[nodiscard]] bool is_connected() const;
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace isopop::pop
