@@ -1,0 +1,337 @@
+#include "pop_node/executor/bindings.h"
+
+#include <sys/random.h>
+
+#include <array>
+#include <cstdio>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "common/result/assert.h"
+#include "pop_node/executor/buffer_allocator.h"
+#include "pop_node/executor/realm.h"
+#include "pop_node/executor/structured_clone.h"
+#include "pop_node/executor/text_codec.h"
+#include "pop_node/executor/v8_text.h"
+
+namespace isopop::executor {
+namespace {
+
+using Arguments = v8::FunctionCallbackInfo<v8::Value>;
+
+// The runtime gives what the functions expect; these turn what it gives into C++.
+
+std::uint32_t id_at(const Arguments& arguments, int index) {
+  return arguments[index].As<v8::Uint32>()->Value();
+}
+
+std::string text_at(const Arguments& arguments, int index) {
+  return from_v8(arguments.GetIsolate(), arguments[index].As<v8::String>());
+}
+
+// The bytes of a view, where they lie; good until JavaScript runs again.
+std::string_view bytes_at(const Arguments& arguments, int index) {
+  const auto view = arguments[index].As<v8::ArrayBufferView>();
+  if (view->ByteLength() == 0) return {};
+  const auto* data = static_cast<const char*>(view->Buffer()->GetBackingStore()->Data());
+  return {data + view->ByteOffset(), view->ByteLength()};
+}
+
+// Empty, with an exception under way, when there is no memory for it.
+v8::MaybeLocal<v8::Uint8Array> make_bytes(v8::Isolate* isolate, std::string_view bytes) {
+  v8::Local<v8::ArrayBuffer> buffer;
+  if (!new_buffer(isolate, bytes.size()).ToLocal(&buffer)) return {};
+  if (!bytes.empty()) std::memcpy(buffer->GetBackingStore()->Data(), bytes.data(), bytes.size());
+  return v8::Uint8Array::New(buffer, 0, bytes.size());
+}
+
+void return_bytes(const Arguments& arguments, std::string_view bytes) {
+  v8::Local<v8::Uint8Array> array;
+  if (make_bytes(arguments.GetIsolate(), bytes).ToLocal(&array)) {
+    arguments.GetReturnValue().Set(array);
+  }
+}
+
+void throw_error(v8::Isolate* isolate, std::string_view message) {
+  isolate->ThrowException(v8::Exception::Error(to_v8(isolate, message)));
+}
+
+// True, with an exception under way, while the worker's top level runs.
+bool refused_at_top_level(v8::Isolate* isolate, std::string_view what) {
+  if (!Realm::of(isolate).at_top_level()) return false;
+  throw_error(isolate, std::string(what) +
+                           " is not allowed in the top level of a module: "
+                           "do it in the handler of a request");
+  return true;
+}
+
+// respond(id, status, statusText, flatHeaders, body, complete) -> all of it is sent
+void respond(const Arguments& arguments) {
+  v8::Isolate* const isolate = arguments.GetIsolate();
+  const v8::Local<v8::Context> context = isolate->GetCurrentContext();
+  ResponseHead head;
+  head.status = arguments[1].As<v8::Uint32>()->Value();
+  const auto status_text = arguments[2].As<v8::String>();
+  if (status_text->Length() > 0) head.status_text = from_v8(isolate, status_text);
+  const auto flat = arguments[3].As<v8::Array>();
+  head.headers.reserve(flat->Length() / 2);
+  for (std::uint32_t i = 0; i + 1 < flat->Length(); i += 2) {
+    v8::Local<v8::Value> name;
+    v8::Local<v8::Value> value;
+    if (!flat->Get(context, i).ToLocal(&name) || !flat->Get(context, i + 1).ToLocal(&value)) return;
+    head.headers.push_back({.name = from_v8_latin1(isolate, name.As<v8::String>()),
+                            .value = from_v8_latin1(isolate, value.As<v8::String>())});
+  }
+  const Traffic::Ending ending =
+      arguments[5]->IsTrue() ? Traffic::Ending::kComplete : Traffic::Ending::kOpen;
+  Traffic& traffic = Realm::of(isolate).surroundings().traffic;
+  const std::string text = arguments[4]->IsString() ? text_at(arguments, 4) : std::string();
+  const std::string_view body = arguments[4]->IsString() ? std::string_view(text)
+                                : arguments[4]->IsNull() ? std::string_view()
+                                                         : bytes_at(arguments, 4);
+  arguments.GetReturnValue().Set(
+      traffic.respond(id_at(arguments, 0), std::move(head), body, ending));
+}
+
+// writeBody(id, view) -> there is room for more
+void write_body(const Arguments& arguments) {
+  Traffic& traffic = Realm::of(arguments.GetIsolate()).surroundings().traffic;
+  arguments.GetReturnValue().Set(traffic.write_body(id_at(arguments, 0), bytes_at(arguments, 1)));
+}
+
+// endBody(id) -> all of it is sent
+void end_body(const Arguments& arguments) {
+  Traffic& traffic = Realm::of(arguments.GetIsolate()).surroundings().traffic;
+  arguments.GetReturnValue().Set(traffic.end_body(id_at(arguments, 0)));
+}
+
+// fail(id, error)
+void fail(const Arguments& arguments) {
+  Realm::of(arguments.GetIsolate()).fail(id_at(arguments, 0), arguments[1]);
+}
+
+// finish(id)
+void finish(const Arguments& arguments) {
+  Realm::of(arguments.GetIsolate()).finish(id_at(arguments, 0));
+}
+
+// readBody(id) -> Uint8Array, null at the end, undefined when onBody(id) will tell
+void read_body(const Arguments& arguments) {
+  const Traffic::BodyRead read =
+      Realm::of(arguments.GetIsolate()).surroundings().traffic.read_body(id_at(arguments, 0));
+  if (read.kind == Traffic::Piece::kEnd) arguments.GetReturnValue().SetNull();
+  if (read.kind == Traffic::Piece::kData) return_bytes(arguments, read.data);
+}
+
+// takeBody(id) -> Uint8Array, undefined when not all of it is here
+void take_body(const Arguments& arguments) {
+  const std::optional<std::string> all =
+      Realm::of(arguments.GetIsolate()).surroundings().traffic.take_whole_body(id_at(arguments, 0));
+  if (all) return_bytes(arguments, *all);
+}
+
+// startTimer(milliseconds, repeat) -> id
+void start_timer(const Arguments& arguments) {
+  v8::Isolate* const isolate = arguments.GetIsolate();
+  if (refused_at_top_level(isolate, "setting a timer")) return;
+  const TimerQueue::Kind kind =
+      arguments[1]->IsTrue() ? TimerQueue::Kind::kRepeating : TimerQueue::Kind::kOnce;
+  const std::optional<std::uint32_t> id =
+      Realm::of(isolate).start_timer(arguments[0].As<v8::Number>()->Value(), kind);
+  if (id) {
+    arguments.GetReturnValue().Set(*id);
+  } else {
+    throw_error(isolate, "no timer can be set: there are too many, or the request is over");
+  }
+}
+
+// stopTimer(id)
+void stop_timer(const Arguments& arguments) {
+  Realm::of(arguments.GetIsolate()).stop_timer(id_at(arguments, 0));
+}
+
+// queueMicrotask(function)
+void queue_microtask(const Arguments& arguments) {
+  arguments.GetIsolate()->EnqueueMicrotask(arguments[0].As<v8::Function>());
+}
+
+// now() -> milliseconds since 1970
+void now(const Arguments& arguments) {
+  arguments.GetReturnValue().Set(
+      Realm::of(arguments.GetIsolate()).surroundings().frozen_clock.now_ms());
+}
+
+// log(level, text)
+void log(const Arguments& arguments) {
+  const Realm& realm = Realm::of(arguments.GetIsolate());
+  realm.surroundings().traffic.log(realm.current_request(), text_at(arguments, 0),
+                                   text_at(arguments, 1));
+}
+
+// encodeUtf8(string) -> Uint8Array
+void encode_utf8(const Arguments& arguments) {
+  v8::Isolate* const isolate = arguments.GetIsolate();
+  const auto string = arguments[0].As<v8::String>();
+  const int size = string->Utf8Length(isolate);
+  v8::Local<v8::ArrayBuffer> buffer;
+  if (!new_buffer(isolate, static_cast<std::size_t>(size)).ToLocal(&buffer)) return;
+  if (size > 0) {
+    string->WriteUtf8(isolate, static_cast<char*>(buffer->GetBackingStore()->Data()), size, nullptr,
+                      v8::String::NO_NULL_TERMINATION | v8::String::REPLACE_INVALID_UTF8);
+  }
+  arguments.GetReturnValue().Set(v8::Uint8Array::New(buffer, 0, static_cast<std::size_t>(size)));
+}
+
+// encodeUtf8Into(string, view) -> [read, written]
+void encode_utf8_into(const Arguments& arguments) {
+  v8::Isolate* const isolate = arguments.GetIsolate();
+  const auto view = arguments[1].As<v8::Uint8Array>();
+  int read = 0;
+  int written = 0;
+  if (view->ByteLength() > 0) {
+    auto* data = static_cast<char*>(view->Buffer()->GetBackingStore()->Data());
+    written = arguments[0].As<v8::String>()->WriteUtf8(
+        isolate, data + view->ByteOffset(), static_cast<int>(view->ByteLength()), &read,
+        v8::String::NO_NULL_TERMINATION | v8::String::REPLACE_INVALID_UTF8);
+  }
+  std::array<v8::Local<v8::Value>, 2> pair = {v8::Integer::New(isolate, read),
+                                              v8::Integer::New(isolate, written)};
+  arguments.GetReturnValue().Set(v8::Array::New(isolate, pair.data(), pair.size()));
+}
+
+// decodeUtf8(view, fatal) -> string; undefined when it is fatal and not UTF-8
+void decode_utf8(const Arguments& arguments) {
+  const std::string_view bytes = bytes_at(arguments, 0);
+  if (arguments[1]->IsTrue() && !is_utf8(bytes)) return;
+  arguments.GetReturnValue().Set(to_v8(arguments.GetIsolate(), bytes));
+}
+
+// decodeLatin1(view) -> string
+void decode_latin1(const Arguments& arguments) {
+  arguments.GetReturnValue().Set(to_v8_latin1(arguments.GetIsolate(), bytes_at(arguments, 0)));
+}
+
+// base64Encode(string) -> string; undefined when a character is above U+00FF
+void encode_base64(const Arguments& arguments) {
+  v8::Isolate* const isolate = arguments.GetIsolate();
+  const auto string = arguments[0].As<v8::String>();
+  if (!string->ContainsOnlyOneByte()) return;
+  arguments.GetReturnValue().Set(
+      to_v8_latin1(isolate, base64_encode(from_v8_latin1(isolate, string))));
+}
+
+// base64Decode(string) -> string; undefined when it is not base64
+void decode_base64(const Arguments& arguments) {
+  v8::Isolate* const isolate = arguments.GetIsolate();
+  const std::optional<std::string> bytes = base64_decode(text_at(arguments, 0));
+  if (bytes) arguments.GetReturnValue().Set(to_v8_latin1(isolate, *bytes));
+}
+
+// From the kernel at each call: an isolate that is restored or forked must not draw twice the same.
+void draw(void* into, std::size_t bytes) {
+  auto* at = static_cast<char*>(into);
+  while (bytes > 0) {
+    const ssize_t got = ::getrandom(at, bytes, 0);
+    if (got < 0) continue;  // EINTR; the kernel's pool is ready long before this process starts
+    at += got;
+    bytes -= static_cast<std::size_t>(got);
+  }
+}
+
+// fillRandom(Uint8Array)
+void fill_random(const Arguments& arguments) {
+  if (refused_at_top_level(arguments.GetIsolate(), "drawing random values")) return;
+  const std::string_view bytes = bytes_at(arguments, 0);
+  draw(const_cast<char*>(bytes.data()), bytes.size());  // NOLINT(*-const-cast): it is the worker's
+}
+
+// randomUuid() -> string: version 4 of RFC 9562
+void random_uuid(const Arguments& arguments) {
+  if (refused_at_top_level(arguments.GetIsolate(), "drawing random values")) return;
+  std::array<unsigned char, 16> bytes{};
+  draw(bytes.data(), bytes.size());
+  bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0FU) | 0x40U);
+  bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3FU) | 0x80U);
+  std::string text;
+  for (std::size_t i = 0; i < bytes.size(); ++i) {
+    constexpr std::string_view kDigits = "0123456789abcdef";
+    if (i == 4 || i == 6 || i == 8 || i == 10) text.push_back('-');
+    text.push_back(kDigits[bytes.at(i) >> 4U]);
+    text.push_back(kDigits[bytes.at(i) & 15U]);
+  }
+  arguments.GetReturnValue().Set(to_v8_latin1(arguments.GetIsolate(), text));
+}
+
+// clone(value, transferred, makeError) -> a copy
+void clone(const Arguments& arguments) {
+  v8::Local<v8::Value> copy;
+  if (structured_clone(arguments.GetIsolate()->GetCurrentContext(), arguments[0],
+                       arguments[1].As<v8::Array>(), arguments[2].As<v8::Function>())
+          .ToLocal(&copy)) {
+    arguments.GetReturnValue().Set(copy);
+  }
+}
+
+struct Binding {
+  std::string_view name;
+  v8::FunctionCallback callback;
+};
+
+constexpr std::array kBindings = {
+    Binding{"respond", respond},
+    Binding{"writeBody", write_body},
+    Binding{"endBody", end_body},
+    Binding{"fail", fail},
+    Binding{"finish", finish},
+    Binding{"readBody", read_body},
+    Binding{"takeBody", take_body},
+    Binding{"startTimer", start_timer},
+    Binding{"stopTimer", stop_timer},
+    Binding{"queueMicrotask", queue_microtask},
+    Binding{"now", now},
+    Binding{"log", log},
+    Binding{"encodeUtf8", encode_utf8},
+    Binding{"encodeUtf8Into", encode_utf8_into},
+    Binding{"decodeUtf8", decode_utf8},
+    Binding{"decodeLatin1", decode_latin1},
+    Binding{"base64Encode", encode_base64},
+    Binding{"base64Decode", decode_base64},
+    Binding{"fillRandom", fill_random},
+    Binding{"randomUuid", random_uuid},
+    Binding{"clone", clone},
+};
+
+}  // namespace
+
+v8::Local<v8::Object> make_host(v8::Local<v8::Context> context) {
+  v8::Isolate* const isolate = context->GetIsolate();
+  const v8::Local<v8::Object> host = v8::Object::New(isolate);
+  for (const Binding& binding : kBindings) {
+    const v8::Local<v8::String> name = name_v8(isolate, binding.name);
+    const v8::Local<v8::FunctionTemplate> function =
+        v8::FunctionTemplate::New(isolate, binding.callback);
+    function->SetClassName(name);
+    function->RemovePrototype();
+    const bool set =
+        host->CreateDataProperty(context, name, function->GetFunction(context).ToLocalChecked())
+            .FromMaybe(false);
+    ISOPOP_ASSERT(set, "a new object to take a property");
+  }
+  return host;
+}
+
+const std::intptr_t* external_references() {
+  static const auto table = [] {
+    std::array<std::intptr_t, kBindings.size() + 1> references{};
+    for (std::size_t i = 0; i < kBindings.size(); ++i) {
+      references.at(i) = reinterpret_cast<std::intptr_t>(kBindings.at(i).callback);
+    }
+    return references;
+  }();
+  return table.data();
+}
+
+}  // namespace isopop::executor

@@ -1,0 +1,145 @@
+#include "pop_node/executor/isolation.h"
+
+#include <chrono>
+#include <deque>
+#include <utility>
+
+namespace isopop::executor {
+namespace {
+
+std::uint32_t microseconds_since(Instant start, const Clock& clock) {
+  return static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(clock.now() - start).count());
+}
+
+// One isolate, kept; requests share it and may be in flight together.
+class WarmIsolation final : public IsolationStrategy {
+ public:
+  WarmIsolation(const Surroundings& surroundings, const LoadFrame& load)
+      : surroundings_(surroundings), realm_(surroundings, load) {}
+
+  std::optional<WorkerFault> load(LoadTimes& times) override { return realm_.run_top_level(times); }
+
+  void start(RequestFrame request) override {
+    surroundings_.frozen_clock.arrive(request.wall_time_us);
+    surroundings_.traffic.started(request.id, 0);
+    realm_.start(request);
+  }
+  void on_body(std::uint32_t id) override { realm_.on_body(id); }
+  void on_credit(std::uint32_t id) override { realm_.on_credit(id); }
+  void cancel(std::uint32_t id) override { realm_.cancel(id); }
+  void on_time(Instant now) override { realm_.on_time(now); }
+  std::optional<Instant> next_event() const override { return realm_.next_event(); }
+
+  Health proceed() override {
+    if (realm_.breach() == Realm::Breach::kNone) return Health::kGood;
+    realm_.end_all_after_breach();
+    return Health::kCondemned;
+  }
+  Realm::Breach breach() const override { return realm_.breach(); }
+
+ private:
+  const Surroundings& surroundings_;
+  Realm realm_;
+};
+
+// A new isolate for each request, thrown away after it; one at a time, the others wait in line.
+class FreshIsolation final : public IsolationStrategy {
+ public:
+  FreshIsolation(const Surroundings& surroundings, const LoadFrame& load)
+      : surroundings_(surroundings), load_(load) {}
+
+  std::optional<WorkerFault> load(LoadTimes& times) override {
+    Realm trial(surroundings_, load_);
+    return trial.run_top_level(times);
+  }
+
+  void start(RequestFrame request) override { waiting_.push_back(std::move(request)); }
+
+  void on_body(std::uint32_t id) override {
+    if (realm_) realm_->on_body(id);
+  }
+  void on_credit(std::uint32_t id) override {
+    if (realm_) realm_->on_credit(id);
+  }
+  void cancel(std::uint32_t id) override {
+    if (realm_ && running_ == id) {
+      realm_->cancel(id);
+      return;
+    }
+    std::erase_if(waiting_, [id](const RequestFrame& each) { return each.id == id; });
+    surroundings_.traffic.finish(id, 0);
+  }
+  void on_time(Instant now) override {
+    if (realm_) realm_->on_time(now);
+  }
+  std::optional<Instant> next_event() const override {
+    return realm_ ? realm_->next_event() : std::nullopt;
+  }
+
+  Health proceed() override {
+    while (true) {
+      if (realm_ && realm_->breach() != Realm::Breach::kNone) {
+        breach_ = realm_->breach();
+        realm_->end_all_after_breach();
+        // The heap is thrown away whatever was done to it; but what filled it may have taken memory
+        // outside of it too.
+        if (breach_ == Realm::Breach::kMemory) return Health::kCondemned;
+      } else if (realm_ && !realm_->idle()) {
+        return Health::kGood;
+      }
+      realm_.reset();
+      if (waiting_.empty()) return Health::kGood;
+      const RequestFrame request = std::move(waiting_.front());
+      waiting_.pop_front();
+      run(request);
+    }
+  }
+  Realm::Breach breach() const override { return breach_; }
+
+ private:
+  void run(const RequestFrame& request) {
+    const Instant before = surroundings_.clock.now();
+    running_ = request.id;
+    surroundings_.frozen_clock.arrive(request.wall_time_us);
+    realm_ = std::make_unique<Realm>(surroundings_, load_);
+    LoadTimes times;
+    if (const std::optional<WorkerFault> fault = realm_->run_top_level(times)) {
+      surroundings_.traffic.fail(request.id, FailureKind::kLoad, *fault);
+      surroundings_.traffic.finish(request.id, times.compile_us + times.top_level_us);
+      return;
+    }
+    surroundings_.traffic.started(request.id, microseconds_since(before, surroundings_.clock));
+    realm_->start(request);
+  }
+
+  const Surroundings& surroundings_;
+  const LoadFrame& load_;
+  std::deque<RequestFrame> waiting_;  // bounded by Traffic
+  std::unique_ptr<Realm> realm_;
+  std::uint32_t running_ = 0;
+  Realm::Breach breach_ = Realm::Breach::kNone;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<IsolationStrategy>> make_isolation(const Surroundings& surroundings,
+                                                          const LoadFrame& load) {
+  switch (load.isolation) {
+    case Isolation::kFresh:
+      return std::unique_ptr<IsolationStrategy>(
+          std::make_unique<FreshIsolation>(surroundings, load));
+    case Isolation::kWarm:
+      return std::unique_ptr<IsolationStrategy>(
+          std::make_unique<WarmIsolation>(surroundings, load));
+    case Isolation::kPristine:
+    case Isolation::kContainer:
+    case Isolation::kUnspecified:
+      break;
+  }
+  const std::string name = load.isolation == Isolation::kPristine ? "pristine" : "container";
+  return Error{ErrorCode::kUnimplemented,
+               "this executor has no isolation mode \"" + name + "\": it has fresh and warm"};
+}
+
+}  // namespace isopop::executor

@@ -1,0 +1,72 @@
+#include "pop_node/executor/last_words.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "common/result/assert.h"
+#include "pop_node/executor/exit_codes.h"
+#include "pop_node/executor/frames.h"
+
+namespace isopop::executor {
+namespace {
+
+// Field 1 as a varint, and kPatchedId.
+constexpr std::array<char, 6> kIdField = {'\x08', '\xFF', '\xFF', '\xFF', '\xFF', '\x0F'};
+
+}  // namespace
+
+LastWords::LastWords(int descriptor, Texts cpu_limit, Texts memory_limit)
+    : descriptor_(descriptor),
+      cpu_limit_(std::move(cpu_limit)),
+      memory_limit_(std::move(memory_limit)) {
+  for (const Texts* texts : {&cpu_limit_, &memory_limit_}) {
+    ISOPOP_ASSERT(texts->top_level.size() <= kTextBytesMax, "last words to be short");
+    ISOPOP_ASSERT(texts->request.size() <= kTextBytesMax, "last words to be short");
+  }
+}
+
+void LastWords::say_and_exit(Reason reason) const {
+  const Texts& texts = reason == Reason::kCpuLimit ? cpu_limit_ : memory_limit_;
+  const std::uint32_t id = request_;
+  const std::string& text = id == 0 ? texts.top_level : texts.request;
+  std::array<char, kTextBytesMax> bytes{};
+  std::copy(text.begin(), text.end(), bytes.begin());
+  char* const end = bytes.data() + text.size();
+  for (char* at = bytes.data(); id != 0;) {
+    at = std::search(at, end, kIdField.begin(), kIdField.end());
+    if (at == end) break;
+    // A varint may be longer than it needs to be: five bytes for every id.
+    for (unsigned int i = 0; i < 5; ++i) {
+      const std::uint32_t bits = (id >> (7 * i)) & 0x7FU;
+      at[1 + i] = static_cast<char>(i < 4 ? bits | 0x80U : bits);
+    }
+    at += kIdField.size();
+  }
+  const ssize_t wrote = ::write(descriptor_, bytes.data(), text.size());
+  ::_exit(wrote < 0 ? kExitUnexpected : texts.exit_code);
+}
+
+LastWords::Texts last_frames(LastWords::Reason reason) {
+  const bool cpu = reason == LastWords::Reason::kCpuLimit;
+  const WorkerFault fault{.module = {},
+                          .line = 0,
+                          .column = 0,
+                          .message = std::string(message_of(reason)),
+                          .stack = {}};
+  LastWords::Texts texts;
+  append_load_refused(texts.top_level, fault, {});
+  append_failure(texts.request, LastWords::kPatchedId,
+                 cpu ? FailureKind::kCpuLimit : FailureKind::kMemoryLimit, fault, {});
+  append_finished(texts.request, LastWords::kPatchedId, 0);
+  texts.exit_code = cpu ? kExitCpuLimit : kExitMemoryLimit;
+  return texts;
+}
+
+std::string_view message_of(LastWords::Reason reason) {
+  return reason == LastWords::Reason::kCpuLimit ? "the worker exceeded its CPU time limit"
+                                                : "the worker exceeded its memory limit";
+}
+
+}  // namespace isopop::executor

@@ -1,0 +1,77 @@
+#include "pop_node/executor/v8_system.h"
+
+#include <libplatform/libplatform.h>
+#include <v8-version.h>
+#include <v8.h>
+
+#include <string_view>
+#include <utility>
+
+namespace isopop::executor {
+namespace {
+
+// The same for isopop-mksnapshot and isopop-executor: a snapshot carries a hash of the flags.
+constexpr std::string_view kFlags =
+    "--single-threaded "
+    // Atomics.wait and shared memory are timers in disguise, and need threads.
+    "--no-harmony-sharedarraybuffer --no-experimental-wasm-threads "
+    // 128 MiB in wasm pages of 64 KiB.
+    "--wasm-max-mem-pages=2048 "
+    // A later request should not find code thrown away that the first one compiled.
+    "--no-flush-bytecode "
+    "--stack-trace-limit=10";
+
+// V8's own single-threaded platform, with another clock for JavaScript.
+class Platform final : public v8::Platform {
+ public:
+  Platform(std::unique_ptr<v8::Platform> inner, const FrozenClock& clock)
+      : inner_(std::move(inner)), clock_(clock) {}
+
+  v8::PageAllocator* GetPageAllocator() override { return inner_->GetPageAllocator(); }
+  v8::ZoneBackingAllocator* GetZoneBackingAllocator() override {
+    return inner_->GetZoneBackingAllocator();
+  }
+  int NumberOfWorkerThreads() override { return inner_->NumberOfWorkerThreads(); }
+  std::shared_ptr<v8::TaskRunner> GetForegroundTaskRunner(v8::Isolate* isolate) override {
+    return inner_->GetForegroundTaskRunner(isolate);
+  }
+  void CallOnWorkerThread(std::unique_ptr<v8::Task> task) override {
+    inner_->CallOnWorkerThread(std::move(task));
+  }
+  void CallDelayedOnWorkerThread(std::unique_ptr<v8::Task> task, double delay_s) override {
+    inner_->CallDelayedOnWorkerThread(std::move(task), delay_s);
+  }
+  std::unique_ptr<v8::JobHandle> PostJob(v8::TaskPriority priority,
+                                         std::unique_ptr<v8::JobTask> task) override {
+    return inner_->PostJob(priority, std::move(task));
+  }
+#if V8_MAJOR_VERSION >= 11
+  std::unique_ptr<v8::JobHandle> CreateJob(v8::TaskPriority priority,
+                                           std::unique_ptr<v8::JobTask> task) override {
+    return inner_->CreateJob(priority, std::move(task));
+  }
+#endif
+  double MonotonicallyIncreasingTime() override { return inner_->MonotonicallyIncreasingTime(); }
+  double CurrentClockTimeMillis() override { return clock_.now_ms(); }
+  v8::TracingController* GetTracingController() override { return inner_->GetTracingController(); }
+
+ private:
+  std::unique_ptr<v8::Platform> inner_;
+  const FrozenClock& clock_;
+};
+
+}  // namespace
+
+V8System::V8System(const FrozenClock& clock) {
+  v8::V8::SetFlagsFromString(kFlags.data(), kFlags.size());
+  platform_ = std::make_unique<Platform>(v8::platform::NewSingleThreadedDefaultPlatform(), clock);
+  v8::V8::InitializePlatform(platform_.get());
+  v8::V8::Initialize();
+}
+
+V8System::~V8System() {
+  v8::V8::Dispose();
+  v8::V8::DisposePlatform();
+}
+
+}  // namespace isopop::executor

@@ -1,0 +1,11 @@
+// Puts a name on the global object the way web interfaces stand there: writable, not enumerable.
+export function expose(name, value) {
+  Object.defineProperty(globalThis, name, {
+    value, writable: true, enumerable: false, configurable: true,
+  });
+}
+
+// Gives a class the name that Object.prototype.toString shows.
+export function tag(type, name) {
+  Object.defineProperty(type.prototype, Symbol.toStringTag, { value: name, configurable: true });
+}

@@ -1,0 +1,32 @@
+// The parts list of the runtime, in the order in which they need each other. What is exported here is
+// what the host calls; everything else a worker sees stands on the global object.
+
+import './performance.js';
+import './dom_exception.js';
+import './event.js';
+import './timers.js';
+import './abort.js';
+import './encoding.js';
+import './base64.js';
+import './crypto.js';
+import './clone.js';
+import './streams.js';
+import './url.js';
+import './headers.js';
+import './request.js';
+import './response.js';
+import './console.js';
+
+import { expose } from './globals.js';
+
+expose('self', globalThis);
+expose('navigator', Object.freeze({ userAgent: 'Isopop' }));
+
+// Threads and what needs them are not part of a worker's world.
+delete globalThis.SharedArrayBuffer;
+delete globalThis.Atomics;
+
+export { onBody } from './body.js';
+export { dispatch, onCancel, onCredit } from './call.js';
+export { reportUncaught } from './report.js';
+export { forgetTimer, onTimer } from './timers.js';
