@@ -28,8 +28,10 @@ std::size_t bucket_of(std::int64_t value_ns) {
   return doubling * kHalfSubBuckets + sub_bucket;
 }
 
-// The greatest whole number of nanoseconds that falls into the bucket.
+// The greatest whole number of nanoseconds that falls into the bucket; 0 for the first, so that
+// what took no time is not shown as half a microsecond.
 std::int64_t upper_edge_ns(std::size_t bucket) {
+  if (bucket == 0) return 0;
   if (bucket < kSubBuckets) return static_cast<std::int64_t>(((bucket + 1) << kUnitBits) - 1);
   const auto doubling = static_cast<unsigned>(bucket / kHalfSubBuckets - 1);
   const std::uint64_t sub_bucket = bucket - doubling * kHalfSubBuckets;

@@ -9,10 +9,10 @@ namespace isopop {
 
 // How often each duration occurred, in log-linear buckets: every value from 1 µs to 1 h is kept
 // with three significant digits (relative error of a quantile below 0.1 %; below 1 ms the error is
-// at most 0.5 µs), while count, sum, least and greatest are exact. Two histograms merge into
-// precisely what one would have been, so quantiles of a whole follow from its parts. A value type,
-// not thread-safe; memory grows with the greatest value, 8 kB per doubling above 1 ms (90 kB at one
-// second, 200 kB at most).
+// at most 0.5 µs, and what is below 0.5 µs counts as 0), while count, sum, least and greatest are
+// exact. Two histograms merge into precisely what one would have been, so quantiles of a whole
+// follow from its parts. A value type, not thread-safe; memory grows with the greatest value, 8 kB
+// per doubling above 1 ms (90 kB at one second, 200 kB at most).
 //
 // The bucketing is HdrHistogram's (Gil Tene, public domain; hdrhistogram.org): 2048 linear
 // sub-buckets of 512 ns, then 1024 more for each doubling.

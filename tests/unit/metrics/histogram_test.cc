@@ -102,6 +102,13 @@ TEST(HistogramTest, ValuesBeyondTheRangeStillCount) {
   EXPECT_EQ(histogram.quantile(1.0), hours(5));
 }
 
+TEST(HistogramTest, WhatTookNoTimeHasAQuantileOfZero) {
+  Histogram histogram;
+  histogram.record(nanoseconds(0), 9);
+  histogram.record(milliseconds(1));
+  EXPECT_EQ(histogram.quantile(0.5), nanoseconds(0));
+}
+
 TEST(HistogramTest, StepsFormTheDistributionFunction) {
   Histogram histogram;
   histogram.record(microseconds(10), 2);
