@@ -75,7 +75,7 @@ function mix(ratio) {  // fast, middling, slow; by CSS so that it follows the th
 }
 function drawMap() {
   const placed = run.pops.filter((pop) => pop.lat !== undefined);
-  const canvas = svg('svg', {viewBox: '0 0 1000 540', role: 'img', 'aria-label': 'Map of PoPs'});
+  const canvas = svg('svg', {viewBox: '16 0 968 532', role: 'img', 'aria-label': 'Map of PoPs'});
   const edge = [...range(-90, 90, 3).map((lat) => project(lat, 180)), ...range(-90, 90, 3).reverse().map((lat) => project(lat, -180))];
   canvas.append(svg('path', {class: 'sphere', d: path(edge) + 'Z'}));
   for (const lon of range(-150, 150, 30)) canvas.append(svg('path', {class: 'graticule', d: path(range(-90, 90, 3).map((lat) => project(lat, lon)))}));
@@ -95,12 +95,14 @@ function drawMap() {
     dot.append(svg('title', {}, `${pop.id} ${pop.city}, ${pop.country}\n${plural(pop.requests, 'request')} (${percent(pop.requests, run.issued)})\np50 ${time(pop.latency_ms.p50)}, p99 ${time(pop.latency_ms.p99)}`));
     canvas.append(dot);
   }
-  placed.slice(0, 6).forEach((pop) => {
+  const labels = [];  // of the busiest, where they do not cover each other
+  for (const pop of placed.slice(0, 12)) {
     const [x, y] = project(pop.lat, pop.lon);
-    const label = svg('text', {class: 'strong', x: x.toFixed(1), y: (y + 4).toFixed(1), 'text-anchor': 'middle'}, pop.id);
-    label.style.pointerEvents = 'none';
-    if (pop.requests / most > .22) canvas.append(label);
-  });
+    if (pop.requests / most < .15 || labels.some(([a, b]) => Math.abs(a - x) < 34 && Math.abs(b - y) < 14)) continue;
+    labels.push([x, y]);
+    const label = svg('text', {class: 'strong label', x: x.toFixed(1), y: (y + 4).toFixed(1), 'text-anchor': 'middle'}, pop.id);
+    canvas.append(label);
+  }
   if (placed.length) {
     for (let i = 0; i < 60; ++i) {
       const cell = svg('rect', {x: 380 + i * 4, y: 516, width: 4.5, height: 9});
@@ -183,7 +185,7 @@ function drawPhases() {
   });
   const known = parts.reduce((sum, part) => sum + part.value, 0);
   for (const part of parts) part.cells = [time(part.value), time(part.phase.p50), time(part.phase.p99)];
-  if (known && sent.mean > known) parts.push({name: 'between the programs, sender', value: sent.mean - known, color: '--p7', cells: [time(sent.mean - known), '', '']});
+  if (known && sent.mean > known) parts.push({name: 'between the programs', value: sent.mean - known, color: '--p7', cells: [time(sent.mean - known), '', '']});
   stackedBar(byId('phases'), parts, ['mean', 'p50', 'p99']);
 }
 function drawStarts() {
