@@ -64,7 +64,11 @@ Result<std::vector<PopReport>> ControlClient::pops(std::chrono::milliseconds tim
   std::vector<PopReport> reports;
   reports.reserve(static_cast<std::size_t>(answer.pops_size()));
   for (const v1::Pop& pop : answer.pops()) {
-    reports.push_back({.id = pop.identity().id(),
+    const v1::PopIdentity& identity = pop.identity();
+    reports.push_back({.id = identity.id(),
+                       .city = identity.city(),
+                       .country = identity.country(),
+                       .place = {identity.latitude_deg(), identity.longitude_deg()},
                        .condition = to_condition(pop.state()),
                        .http_address = pop.http_address(),
                        .executors = pop.executors(),

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "common/geo/geo_point.h"
 #include "common/result/result.h"
 #include "common/time/clock.h"
 
@@ -26,6 +27,9 @@ enum class PopCondition { kStarting, kReady, kDown };
 
 struct PopReport {
   std::string id;
+  std::string city;
+  std::string country;  // ISO 3166-1 alpha-2
+  GeoPoint place;
   PopCondition condition = PopCondition::kDown;
   std::string http_address;
   std::uint32_t executors = 0;
