@@ -122,10 +122,7 @@ class ClientPool {
   [[nodiscard]] ClientCounters counters() const;
 
  private:
-  friend class ClientCall::Impl;
-  class Core;
-
-  std::shared_ptr<Core> core_;
+  std::shared_ptr<class ClientCore> core_;
 };
 
 }  // namespace isopop::http

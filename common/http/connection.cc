@@ -212,7 +212,10 @@ std::optional<std::uint64_t> Connection::body_length() const {
 
 asio::awaitable<Result<std::string>> Connection::read_body() {
   std::string piece;
-  if (body_fault_.any()) co_return Error{ErrorCode::kFailedPrecondition, body_fault_.reason};
+  if (body_fault_.any()) {
+    Error error{ErrorCode::kFailedPrecondition, body_fault_.reason};
+    co_return error;
+  }
   if (!parser_->has_body()) co_return piece;
   while (!parser_->body_done()) {
     ParseFault fault;
@@ -235,7 +238,7 @@ asio::awaitable<Result<void>> Connection::fill_body() {
   if (wants_continue_) {
     wants_continue_ = false;
     if (stage_ == Stage::kNone && wire_.unread().empty()) {
-      ISOPOP_CO_TRY(co_await write_pieces({"HTTP/1.1 100 Continue\r\n\r\n"}));
+      ISOPOP_CO_TRY(co_await write_pieces(Wire::Pieces{"HTTP/1.1 100 Continue\r\n\r\n"}));
     }
   }
   const auto now = std::chrono::steady_clock::now();
@@ -325,7 +328,8 @@ asio::awaitable<Result<void>> Connection::write(std::string_view piece) {
   if (piece.empty() || body_dropped_) co_return Result<void>();
   if (framing_.kind == Framing::Kind::kLength) {
     if (piece.size() > length_left_) {
-      co_return Error{ErrorCode::kOutOfRange, "the body is longer than its announced length"};
+      Error error{ErrorCode::kOutOfRange, "the body is longer than its announced length"};
+      co_return error;
     }
     length_left_ -= piece.size();
   }
@@ -346,7 +350,8 @@ asio::awaitable<Result<void>> Connection::finish() {
   ISOPOP_ASSERT(stage_ == Stage::kBody, "finish() follows start_response()");
   if (framing_.kind == Framing::Kind::kLength && length_left_ > 0 && !body_dropped_) {
     wire_.cut();
-    co_return Error{ErrorCode::kDataLoss, "the body is shorter than its announced length"};
+    Error error{ErrorCode::kDataLoss, "the body is shorter than its announced length"};
+    co_return error;
   }
   stage_ = Stage::kDone;
   if (framing_.kind == Framing::Kind::kChunked && !body_dropped_) out_.append("0\r\n\r\n");

@@ -51,6 +51,16 @@ Error Wire::to_error(boost::system::error_code error, const Deadline& deadline) 
   return unavailable(error.message());
 }
 
+asio::awaitable<Result<void>> Wire::connect(asio::ip::tcp::endpoint peer,
+                                            Deadlines::TimePoint until) {
+  write_deadline_.set_deadline(until);
+  const auto [error] = co_await socket_.async_connect(peer, kAwait);
+  write_deadline_.clear_deadline();
+  if (error) co_return to_error(error, write_deadline_);
+  configure();
+  co_return Result<void>();
+}
+
 asio::awaitable<Result<std::size_t>> Wire::fill(std::size_t bytes_max) {
   if (begin_ == end_) begin_ = end_ = 0;
   if (begin_ > 0 && buffer_.size() - end_ < bytes_max) {
@@ -60,12 +70,10 @@ asio::awaitable<Result<std::size_t>> Wire::fill(std::size_t bytes_max) {
   }
   if (buffer_.size() - end_ < bytes_max) buffer_.resize(end_ + bytes_max);
   // A deadline that passed while nothing was awaited counts too.
-  if (read_deadline_.passed) {
-    co_return Error{ErrorCode::kDeadlineExceeded, "no progress in time"};
-  }
+  if (read_deadline_.passed) co_return to_error({}, read_deadline_);
   const auto [error, bytes] = co_await socket_.async_read_some(
       asio::buffer(buffer_.data() + end_, buffer_.size() - end_), kAwait);
-  if (error == asio::error::eof) co_return std::size_t{0};
+  if (error == asio::error::eof) co_return 0;
   if (error) co_return to_error(error, read_deadline_);
   end_ += bytes;
   co_return bytes;

@@ -24,6 +24,8 @@ class Wire {
 
   Wire(asio::ip::tcp::socket socket, Deadlines& deadlines);
 
+  // For a wire made from a socket that is not open yet; configures it too.
+  asio::awaitable<Result<void>> connect(asio::ip::tcp::endpoint peer, Deadlines::TimePoint until);
   // Sets no-delay and non-blocking mode, which write() relies on.
   void configure();
   [[nodiscard]] asio::ip::tcp::socket& socket() { return socket_; }
