@@ -38,15 +38,41 @@ ProcessSpec router_spec(const Topology& topology, const AddressBlock& block,
   return process;
 }
 
-ProcessSpec pop_spec(const PopSite& pop, const Topology& topology, const std::string& address,
-                     const AddressBlock& block, const LaunchSettings& settings) {
-  // "--lat=-33.9": a bare "-33.9" behind "--lat" would look like another option.
+// What the topology says beyond the PoP's own defaults, as flags.
+std::vector<std::string> pop_setting_arguments(const PopSettings& pop) {
+  std::vector<std::string> arguments = {"--isolation", pop.isolation};
+  const auto add = [&arguments](std::string flag, std::string value) {
+    arguments.push_back(std::move(flag));
+    arguments.push_back(std::move(value));
+  };
+  const auto add_duration = [&add](std::string flag, std::chrono::nanoseconds value) {
+    add(std::move(flag), fmt::format("{} ns", value.count()));
+  };
+  if (pop.executors_max) add("--executors-max", std::to_string(*pop.executors_max));
+  if (pop.executors_per_worker_max) {
+    add("--executors-per-worker-max", std::to_string(*pop.executors_per_worker_max));
+  }
+  if (pop.queue_max) add("--queue-max", std::to_string(*pop.queue_max));
+  if (pop.queue_deadline) add_duration("--queue-deadline", *pop.queue_deadline);
+  if (pop.executor_idle_timeout) {
+    add_duration("--executor-idle-timeout", *pop.executor_idle_timeout);
+  }
+  if (pop.wall_limit) add_duration("--wall-limit", *pop.wall_limit);
+  if (pop.body_bytes_max) add("--body-max", fmt::format("{} B", *pop.body_bytes_max));
+  return arguments;
+}
+
+ProcessSpec pop_spec(const PopSite& pop, const std::string& address, const AddressBlock& block,
+                     const LaunchSettings& settings) {
+  // "--lat=-33.9": a bare "-33.9" behind "--lat" would look like another option, and so might a
+  // name.
   return {.name = pop.id,
           .program = settings.programs / "isopop-pop",
-          .arguments = {"--id", pop.id, "--city", pop.city, "--country", pop.country, "--region",
-                        pop.region, fmt::format("--lat={}", pop.place.latitude_deg),
+          .arguments = {"--id", pop.id, fmt::format("--city={}", pop.city), "--country",
+                        pop.country, fmt::format("--region={}", pop.region),
+                        fmt::format("--lat={}", pop.place.latitude_deg),
                         fmt::format("--lon={}", pop.place.longitude_deg), "--listen", address,
-                        "--control", block.control_rpc(), "--isolation", topology.pop.isolation}};
+                        "--control", block.control_rpc()}};
 }
 
 }  // namespace
@@ -58,9 +84,12 @@ LaunchPlan make_launch_plan(const Topology& topology, const AddressBlock& block,
                   .pops = {}};
   add_common_arguments(plan.control, state, settings);
   add_common_arguments(plan.router, state, settings);
+  const std::vector<std::string> pop_settings = pop_setting_arguments(topology.pop);
   plan.pops.reserve(topology.pops.size());
   for (std::size_t i = 0; i < topology.pops.size(); ++i) {
-    plan.pops.push_back(pop_spec(topology.pops[i], topology, block.pop(i), block, settings));
+    plan.pops.push_back(pop_spec(topology.pops[i], block.pop(i), block, settings));
+    std::vector<std::string>& arguments = plan.pops.back().arguments;
+    arguments.insert(arguments.end(), pop_settings.begin(), pop_settings.end());
     add_common_arguments(plan.pops.back(), state, settings);
   }
   return plan;
@@ -74,7 +103,7 @@ std::string launch_digest(const Topology& topology, const LaunchSettings& settin
   }
   const nlohmann::ordered_json all = {
       {"seed", topology.seed},
-      {"isolation", topology.pop.isolation},
+      {"pop_settings", pop_setting_arguments(topology.pop)},
       {"router", {topology.router.policy, topology.router.net, topology.router.access_profile}},
       {"cities", settings.cities.string()},
       {"mmdb", settings.mmdb.string()},

@@ -19,8 +19,8 @@ constexpr std::uint64_t kRecordBytesMax = 64 * 1024;
 constexpr std::array kRunFiles = {"control.endpoint", "router.endpoint", "launch.json"};
 // What the programs keep from one run to the next.
 constexpr std::array kKeptEntries = {
-    "control.db", "control.db-wal", "control.db-shm", "control.db-journal", "logs", "logs.previous",
-    "pops"};
+    "control.lock",       "control.db", "control.db-wal", "control.db-shm",
+    "control.db-journal", "logs",       "logs.previous",  "pops"};
 
 Result<void> remove_tree(const fs::path& path) {
   std::error_code error;

@@ -98,13 +98,44 @@ Result<RouterSettings> read_router(const ConfigNode& root) {
   return router;
 }
 
+Result<std::optional<std::int64_t>> optional_count(const ConfigNode& node, std::string_view key,
+                                                   std::int64_t high) {
+  if (!node.has(key)) return std::optional<std::int64_t>();
+  ISOPOP_TRY_ASSIGN(const std::int64_t count, node.integer(key, {.low = 1, .high = high}));
+  return std::optional(count);
+}
+
+Result<std::optional<std::chrono::nanoseconds>> optional_duration(const ConfigNode& node,
+                                                                  std::string_view key) {
+  const std::optional<ConfigNode> field = node.find(key);
+  if (!field) return std::optional<std::chrono::nanoseconds>();
+  ISOPOP_TRY_ASSIGN(const std::chrono::nanoseconds duration, field->as_duration());
+  if (duration <= std::chrono::nanoseconds(0)) return field->error("must be more than nothing");
+  return std::optional(duration);
+}
+
 Result<PopSettings> read_pop_settings(const ConfigNode& root) {
+  constexpr std::int64_t kExecutorsMax = 4096;
+  constexpr std::int64_t kQueueMax = 1'000'000;
   PopSettings settings;
   const std::optional<ConfigNode> node = root.find("defaults");
   if (!node) return settings;
-  ISOPOP_TRY(node->allow_only({"isolation"}));
+  ISOPOP_TRY(
+      node->allow_only({"isolation", "executors_max", "executors_per_worker_max", "queue_max",
+                        "queue_deadline", "executor_idle_timeout", "wall_limit", "body_max"}));
   ISOPOP_TRY_ASSIGN(settings.isolation,
                     node->choice("isolation", {"fresh", "warm"}, settings.isolation));
+  ISOPOP_TRY_ASSIGN(settings.executors_max, optional_count(*node, "executors_max", kExecutorsMax));
+  ISOPOP_TRY_ASSIGN(settings.executors_per_worker_max,
+                    optional_count(*node, "executors_per_worker_max", kExecutorsMax));
+  ISOPOP_TRY_ASSIGN(settings.queue_max, optional_count(*node, "queue_max", kQueueMax));
+  ISOPOP_TRY_ASSIGN(settings.queue_deadline, optional_duration(*node, "queue_deadline"));
+  ISOPOP_TRY_ASSIGN(settings.executor_idle_timeout,
+                    optional_duration(*node, "executor_idle_timeout"));
+  ISOPOP_TRY_ASSIGN(settings.wall_limit, optional_duration(*node, "wall_limit"));
+  if (node->has("body_max")) {
+    ISOPOP_TRY_ASSIGN(settings.body_bytes_max, node->bytes("body_max"));
+  }
   return settings;
 }
 

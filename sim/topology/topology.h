@@ -1,7 +1,9 @@
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,9 +33,17 @@ struct RouterSettings {
   friend bool operator==(const RouterSettings&, const RouterSettings&) = default;
 };
 
-// How every PoP is run.
+// How every PoP is run: isopop-pop's options of the same names. What is absent is left to its
+// defaults.
 struct PopSettings {
-  std::string isolation = "fresh";  // fresh or warm
+  std::string isolation = "fresh";  // fresh or warm, of workers that do not say
+  std::optional<std::int64_t> executors_max;
+  std::optional<std::int64_t> executors_per_worker_max;
+  std::optional<std::int64_t> queue_max;
+  std::optional<std::chrono::nanoseconds> queue_deadline;
+  std::optional<std::chrono::nanoseconds> executor_idle_timeout;
+  std::optional<std::chrono::nanoseconds> wall_limit;
+  std::optional<std::uint64_t> body_bytes_max;
 
   friend bool operator==(const PopSettings&, const PopSettings&) = default;
 };

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <chrono>
 #include <map>
 #include <set>
 #include <string>
@@ -32,7 +33,8 @@ Topology bundled(const std::string& name) {
 
 TEST(Topology, ReadsEverySetting) {
   const auto topology = parse_topology(
-      "name: mine\nseed: 42\nprovenance: by hand\ndefaults: {isolation: warm}\n"
+      "name: mine\nseed: 42\nprovenance: by hand\ndefaults: {isolation: warm, executors_max: 9, "
+      "executor_idle_timeout: 5 s, body_max: 2 MiB}\n"
       "router: {policy: nearest, net: account, access_profile: fcc2013}\npops:\n" +
           std::string(kAmsterdam),
       "t.yaml");
@@ -41,7 +43,10 @@ TEST(Topology, ReadsEverySetting) {
       .name = "mine",
       .seed = 42,
       .provenance = "by hand",
-      .pop = {.isolation = "warm"},
+      .pop = {.isolation = "warm",
+              .executors_max = 9,
+              .executor_idle_timeout = std::chrono::seconds(5),
+              .body_bytes_max = 2U << 20U},
       .router = {.policy = "nearest", .net = "account", .access_profile = "fcc2013"},
       .pops = {{"AMS", "Amsterdam", "NL", "Europe", {52.3, 4.76}}}};
   EXPECT_EQ(topology.value(), expected);
@@ -79,6 +84,18 @@ TEST(Topology, RefusesUnknownKeysAtEveryLevel) {
   EXPECT_THAT(fault_of("name: t\nrouter: {polcy: nearest}\n"),
               HasSubstr("t.yaml:2: router.polcy: unknown key; did you mean 'policy'?"));
   EXPECT_THAT(fault_of("name: t\ndefaults: {isolation: cold}\n"), HasSubstr("fresh, warm"));
+}
+
+TEST(Topology, RefusesValuesWithoutTheRightUnit) {
+  EXPECT_THAT(fault_of("name: t\ndefaults: {wall_limit: 5}\n"),
+              HasSubstr("t.yaml:2: defaults.wall_limit: '5' lacks a unit"));
+  EXPECT_THAT(fault_of("name: t\ndefaults: {queue_deadline: 5 MiB}\n"),
+              HasSubstr("unknown unit 'MiB'"));
+  EXPECT_THAT(fault_of("name: t\ndefaults: {body_max: 1 s}\n"), HasSubstr("unknown unit 's'"));
+  EXPECT_THAT(fault_of("name: t\ndefaults: {queue_deadline: 0 s}\n"),
+              HasSubstr("must be more than nothing"));
+  EXPECT_THAT(fault_of("name: t\ndefaults: {executors_max: 0}\n"),
+              HasSubstr("must be between 1 and 4096"));
 }
 
 TEST(Topology, RefusesIdsThatCouldNotBeFileNames) {
