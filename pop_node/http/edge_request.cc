@@ -61,10 +61,11 @@ EdgeRequest::EdgeRequest(EdgeContext& context, http::Exchange& exchange, std::st
       upload_ended_(context.io) {}
 
 asio::awaitable<void> EdgeRequest::serve() {
-  if (co_await find_worker() == Next::kGoOn && co_await read_first_part() == Next::kGoOn &&
-      co_await wait_for_place() == Next::kGoOn) {
-    co_await run_worker();
-  }
+  // GCC 12 miscompiles co_await behind && and ?:, so each stands alone, here and below.
+  Next next = co_await find_worker();
+  if (next == Next::kGoOn) next = co_await read_first_part();
+  if (next == Next::kGoOn) next = co_await wait_for_place();
+  if (next == Next::kGoOn) co_await run_worker();
   exchange_.on_client_gone({});
   context_.metrics.count({.status = status_,
                           .start = start_name(),
@@ -260,8 +261,12 @@ asio::awaitable<void> EdgeRequest::stream_body(std::string first_piece) {
   chunk.set_data(std::move(first_piece));
   while (true) {
     const std::string& data = chunk.data();
-    const Result<void> written =
-        data.empty() ? co_await exchange_.flush() : co_await exchange_.write(data);
+    Result<void> written;
+    if (data.empty()) {
+      written = co_await exchange_.flush();
+    } else {
+      written = co_await exchange_.write(data);
+    }
     if (!written.ok()) co_return;
     run_->took(data.size());
     if (chunk.last()) break;
