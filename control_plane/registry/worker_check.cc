@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <nlohmann/json.hpp>
@@ -23,6 +24,7 @@ namespace {
 constexpr int kExitWorkerInvalid = 9;
 constexpr std::size_t kReplyBytesMax = 64 * 1024;
 constexpr std::size_t kMessageBytesMax = 4096;
+constexpr std::chrono::milliseconds::rep kStopPollMs = 100;
 
 struct Pipe {
   UniqueFd read_end;
@@ -52,15 +54,17 @@ class Conversation {
   Conversation(UniqueFd input, UniqueFd output, std::string_view bundle)
       : input_(std::move(input)), output_(std::move(output)), unsent_(bundle) {}
 
-  [[nodiscard]] Result<bool> run(Instant deadline) {
+  [[nodiscard]] Result<bool> run(Instant deadline, const std::stop_token& stop) {
     const SystemClock clock;
     while (!ended_) {
       const auto left =
           std::chrono::ceil<std::chrono::milliseconds>(deadline - clock.now()).count();
       if (left <= 0) return false;
+      if (stop.stop_requested()) return unavailable("the control plane is shutting down");
       std::array<pollfd, 2> waited{pollfd{.fd = output_.get(), .events = POLLIN, .revents = 0},
                                    pollfd{.fd = input_.get(), .events = POLLOUT, .revents = 0}};
-      if (poll(waited.data(), input_.valid() ? 2 : 1, static_cast<int>(left)) < 0 &&
+      if (poll(waited.data(), input_.valid() ? 2 : 1,
+               static_cast<int>(std::min(left, kStopPollMs))) < 0 &&
           errno != EINTR) {
         return errno_error("wait for the executor", errno);
       }
@@ -161,7 +165,7 @@ Result<std::optional<v1::WorkerError>> check_worker(const WorkerCheckOptions& op
   output.write_end.reset();
 
   Conversation conversation(std::move(input.write_end), std::move(output.read_end), bundle);
-  ISOPOP_TRY_ASSIGN(const bool in_time, conversation.run(deadline));
+  ISOPOP_TRY_ASSIGN(const bool in_time, conversation.run(deadline, options.stop));
   std::optional<ExitStatus> status;
   if (in_time) {
     const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - clock.now());

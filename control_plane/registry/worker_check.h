@@ -3,6 +3,7 @@
 #include <chrono>
 #include <filesystem>
 #include <optional>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
@@ -18,6 +19,8 @@ struct WorkerCheckOptions {
   std::filesystem::path executor;
   // For all of it: starting the process, reading, compiling, the top level (400 ms CPU by itself).
   std::chrono::milliseconds timeout{10'000};
+  // When asked to stop, a check ends at once with UNAVAILABLE.
+  std::stop_token stop;
 };
 
 // Nothing: the worker is valid. A WorkerError: it is not, and why. An Error: the check itself did

@@ -1,0 +1,110 @@
+#include "control_plane/rpc/upload.h"
+
+#include <fmt/format.h>
+
+#include <memory>
+#include <utility>
+
+#include "common/units/units.h"
+#include "control_plane/rpc/error_details.h"
+
+namespace isopop::control {
+namespace {
+
+// gRPC calls one method at a time until Finish; after it, only the deployer's answer and OnDone
+// come, each once, so no state is shared between threads.
+class UploadReactor final : public grpc::ServerReadReactor<v1::DeployRequest>,
+                            public std::enable_shared_from_this<UploadReactor> {
+ public:
+  UploadReactor(Deployer& deployer, grpc::CallbackServerContext& context,
+                v1::DeployResponse& response)
+      : deployer_(deployer), context_(context), response_(response) {}
+
+  void start() {
+    self_ = shared_from_this();
+    StartRead(&part_);
+  }
+
+  void OnReadDone(bool ok) override {
+    if (!ok) return complete();
+    const Result<void> taken = take_part();
+    if (!taken.ok()) return refuse(taken.error());
+    StartRead(&part_);
+  }
+
+  void OnDone() override { self_.reset(); }
+
+ private:
+  Result<void> take_part() {
+    if (part_.has_start()) {
+      if (started_) return invalid_argument("a second start in one upload");
+      started_ = true;
+      upload_.start = part_.start();
+      ISOPOP_TRY(deployer_.check_start(upload_.start));
+      return check_size(upload_.start.bundle_bytes());
+    }
+    if (!started_) return invalid_argument("an upload begins with its start");
+    upload_.bundle += part_.bundle_data();
+    if (upload_.bundle.size() > upload_.start.bundle_bytes()) {
+      return invalid_argument("the upload is longer than it said");
+    }
+    return {};
+  }
+
+  Result<void> check_size(std::uint64_t bundle_bytes) {
+    const std::uint64_t bytes_max = deployer_.bundle_bytes_max();
+    if (bundle_bytes <= bytes_max) return {};
+    too_large_ = true;
+    return invalid_argument(fmt::format("the worker is {}; at most {} of code are allowed",
+                                        format_bytes(bundle_bytes), format_bytes(bytes_max)));
+  }
+
+  void complete() {
+    if (context_.IsCancelled()) return Finish(grpc::Status::CANCELLED);
+    if (!started_ || upload_.bundle.size() != upload_.start.bundle_bytes()) {
+      return refuse(invalid_argument(
+          fmt::format("the upload was cut off after {} of {} bytes; nothing was deployed",
+                      upload_.bundle.size(), upload_.start.bundle_bytes())));
+    }
+    // The call stays open until Finish, and with it this object.
+    deployer_.deploy(std::move(upload_),
+                     [this](const std::variant<v1::DeployResponse, DeployFailure>& outcome) {
+                       answer(outcome);
+                     });
+  }
+
+  void answer(const std::variant<v1::DeployResponse, DeployFailure>& outcome) {
+    if (const auto* failure = std::get_if<DeployFailure>(&outcome)) {
+      return Finish(to_status(failure->error, failure->fault));
+    }
+    response_ = std::get<v1::DeployResponse>(outcome);
+    Finish(grpc::Status::OK);
+  }
+
+  void refuse(const Error& error) {
+    std::optional<v1::WorkerError> fault;
+    if (too_large_) fault.emplace().set_message(error.message);
+    Finish(to_status(error, fault));
+  }
+
+  Deployer& deployer_;
+  grpc::CallbackServerContext& context_;
+  v1::DeployResponse& response_;
+  std::shared_ptr<UploadReactor> self_;
+  v1::DeployRequest part_;
+  Deployer::Upload upload_;
+  bool started_ = false;
+  bool too_large_ = false;
+};
+
+}  // namespace
+
+grpc::ServerReadReactor<v1::DeployRequest>* start_upload(Deployer& deployer,
+                                                         grpc::CallbackServerContext& context,
+                                                         v1::DeployResponse& response) {
+  const auto reactor = std::make_shared<UploadReactor>(deployer, context, response);
+  reactor->start();
+  return reactor.get();
+}
+
+}  // namespace isopop::control

@@ -1,0 +1,143 @@
+#include "control_plane/server/control_plane.h"
+
+#include <fmt/format.h>
+#include <grpcpp/ext/proto_server_reflection_plugin.h>
+#include <grpcpp/health_check_service_interface.h>
+
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/detached.hpp>
+#include <boost/asio/executor_work_guard.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <csignal>
+#include <optional>
+#include <thread>
+#include <utility>
+
+#include "common/files/files.h"
+#include "common/log/log.h"
+#include "common/rpc/rpc.h"
+#include "control_plane/http/status_endpoint.h"
+#include "control_plane/registry/state_lock.h"
+#include "control_plane/rpc/control_loop.h"
+#include "control_plane/rpc/control_service.h"
+#include "control_plane/rpc/deployer.h"
+#include "control_plane/rpc/distribution_service.h"
+
+namespace isopop::control {
+namespace {
+
+constexpr std::chrono::milliseconds kShutdownTimeout{3'000};
+
+// DIR/control.endpoint, where popctl looks; there as long as the object lives.
+class EndpointFile final {
+ public:
+  static Result<EndpointFile> write(const std::filesystem::path& path, const std::string& address) {
+    ISOPOP_TRY(write_file_atomically(path, address + "\n"));
+    return EndpointFile(path);
+  }
+  ~EndpointFile() {
+    std::error_code ignored;
+    if (!path_.empty()) std::filesystem::remove(path_, ignored);
+  }
+  EndpointFile(EndpointFile&& other) noexcept : path_(std::exchange(other.path_, {})) {}
+  EndpointFile& operator=(EndpointFile&&) = delete;
+  EndpointFile(const EndpointFile&) = delete;
+  EndpointFile& operator=(const EndpointFile&) = delete;
+
+ private:
+  explicit EndpointFile(std::filesystem::path path) : path_(std::move(path)) {}
+  std::filesystem::path path_;
+};
+
+// Everything of one control plane in the order it is built; destroyed in reverse.
+class ControlPlane final {
+ public:
+  ControlPlane(const ControlPlaneOptions& options, std::unique_ptr<Registry> registry)
+      : store_(std::move(registry)),
+        loop_(io_, clock_, store_, metrics_),
+        deployer_(loop_, store_, metrics_,
+                  {.check = {.executor = options.executor}, .bundle_limits = {}}),
+        control_(loop_, deployer_),
+        distribution_(loop_),
+        signals_(io_, SIGTERM, SIGINT),
+        work_(io_.get_executor()) {}
+
+  Result<void> start(const ControlPlaneOptions& options) {
+    ISOPOP_TRY(loop_.load());
+    ISOPOP_TRY_ASSIGN(const Endpoint http_listen, parse_endpoint(options.http_listen));
+    ISOPOP_TRY_ASSIGN(http_, StatusEndpoint::create(io_, http_listen, loop_, metrics_));
+    grpc::EnableDefaultHealthCheckService(true);
+    grpc::reflection::InitProtoReflectionServerBuilderPlugin();
+    ISOPOP_TRY_ASSIGN(grpc_, rpc::Server::create(options.listen, {&control_, &distribution_}));
+    loop_.start_ticking();
+    wait_for_signal();
+    log_info("listening on {} (gRPC) and {} (HTTP)", grpc_->address(), http_->address());
+    return {};
+  }
+
+  [[nodiscard]] const std::string& address() const { return grpc_->address(); }
+
+  void run() {
+    io_.run();
+    if (stopper_.joinable()) stopper_.join();
+  }
+
+ private:
+  void wait_for_signal() {
+    signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+      if (error) return;
+      log_info("signal {}: shutting down", signal);
+      stop();
+    });
+  }
+
+  void stop() {
+    deployer_.stop();
+    loop_.shut_down();
+    asio::co_spawn(io_, http_->drain(), asio::detached);
+    // Waiting for gRPC blocks, and what it waits for is done by this loop.
+    stopper_ = std::thread([this] {
+      grpc_->shutdown(kShutdownTimeout);
+      loop_.post([this] { work_.reset(); });
+    });
+  }
+
+  SystemClock clock_;
+  MetricsRegistry metrics_;
+  asio::io_context io_{1};
+  Store store_;
+  ControlLoop loop_;
+  Deployer deployer_;
+  ControlService control_;
+  DistributionService distribution_;
+  std::unique_ptr<StatusEndpoint> http_;
+  std::unique_ptr<rpc::Server> grpc_;
+  asio::signal_set signals_;
+  asio::executor_work_guard<asio::io_context::executor_type> work_;
+  std::thread stopper_;
+};
+
+}  // namespace
+
+Result<void> run_control_plane(const ControlPlaneOptions& given) {
+  ControlPlaneOptions options = given;
+  if (options.executor.empty()) options.executor = program_folder() / "isopop-executor";
+  ISOPOP_TRY_ASSIGN(options.state, absolute_path(options.state));
+  ISOPOP_TRY_ASSIGN(const StateLock lock, StateLock::acquire(options.state));
+  const SystemClock clock;
+  ISOPOP_TRY_ASSIGN(std::unique_ptr<Registry> registry,
+                    Registry::open(options.state / "control.db", clock));
+  ControlPlane control_plane(options, std::move(registry));
+  ISOPOP_TRY(control_plane.start(options));
+  const Result<EndpointFile> endpoint =
+      EndpointFile::write(options.state / "control.endpoint", control_plane.address());
+  if (!endpoint.ok()) {
+    control_plane.give_up();
+    return endpoint.error();
+  }
+  control_plane.run();
+  log_info("stopped");
+  return {};
+}
+
+}  // namespace isopop::control
