@@ -155,7 +155,7 @@ std::vector<Finding> check_sizes(const SourceFile& file) {
 }
 
 std::vector<Finding> check_columns(const SourceFile& file) {
-  if (!file.is_cpp() && !file.path.ends_with(".proto")) return {};
+  if (!file.is_cpp()) return {};
   std::vector<Finding> findings;
   for (std::size_t i = 0; i < file.lines.size(); ++i) {
     const std::size_t columns = character_count(file.lines[i]);

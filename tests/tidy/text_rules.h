@@ -12,7 +12,7 @@ namespace isopop::tidy {
 // Rule "size": headers to 250 lines, sources to 500, tests to 700, functions to 70.
 [[nodiscard]] std::vector<Finding> check_sizes(const SourceFile& file);
 
-// Rule "columns": C++ and proto lines to 100 characters (not bytes).
+// Rule "columns": C++ lines to 100 characters (not bytes).
 [[nodiscard]] std::vector<Finding> check_columns(const SourceFile& file);
 
 // Rule "whitespace": no space at the end of a line, no tab in C++, no CR, one line end at the end.
