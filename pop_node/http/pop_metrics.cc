@@ -58,6 +58,8 @@ std::string PopMetrics::render(const ExecutorPool& pool, const http::ServerCount
           counters.start_failures);
   counter("isopop_pop_executors_crashed_total", "Executors that ended unasked or had to be ended.",
           counters.crashed);
+  counter("isopop_pop_executors_stopped_total", "Executors that ended when they were asked to.",
+          counters.stopped);
   counter("isopop_pop_worker_log_records_total", "Console records of workers.",
           counters.log_records);
   counter("isopop_pop_worker_log_records_dropped_total", "Console records over the log's rate.",

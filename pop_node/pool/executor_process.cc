@@ -226,13 +226,13 @@ Result<void> ExecutorProcess::handle(v1::Frame frame) {
       handle_loaded(frame.loaded());
       break;
     case v1::Frame::kResponse:
-      deliver(frame.response().id(), std::move(*frame.mutable_response()));
+      deliver(std::move(*frame.mutable_response()));
       break;
     case v1::Frame::kResponseBody:
-      deliver(frame.response_body().id(), std::move(*frame.mutable_response_body()));
+      deliver(std::move(*frame.mutable_response_body()));
       break;
     case v1::Frame::kFailure:
-      deliver(frame.failure().id(), std::move(*frame.mutable_failure()));
+      deliver(std::move(*frame.mutable_failure()));
       break;
     case v1::Frame::kFinished:
       finish(frame.finished().id());
@@ -326,13 +326,14 @@ void ExecutorProcess::abandon(RunState& run) {
   send(frame);
 }
 
-void ExecutorProcess::deliver(std::uint32_t id, RunEvent event) {
-  const auto found = in_flight_.find(id);
+template <typename Message>
+void ExecutorProcess::deliver(Message message) {
+  const auto found = in_flight_.find(message.id());
   if (found == in_flight_.end()) return;
   found->second.turn_since = SteadyClock::now();
   const std::shared_ptr<RunState>& run = found->second.run;
   if (run == nullptr) return;
-  run->events.push_back(std::move(event));
+  run->events.emplace_back(std::move(message));
   run->arrived.notify();
 }
 

@@ -84,7 +84,8 @@ class ExecutorProcess final : public RunChannel,
   void send(const v1::Frame& frame);
   [[nodiscard]] Result<void> handle(v1::Frame frame);
   void handle_loaded(const v1::Loaded& loaded);
-  void deliver(std::uint32_t id, RunEvent event);
+  template <typename Message>
+  void deliver(Message message);
   void finish(std::uint32_t id);
   void lose_all_runs();
   void break_off(ExecutorLost::Why why, std::string_view reason);

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "common/files/files.h"
+#include "common/process/child.h"
+#include "tests/integration/pop_node/raw_client.h"
+#include "tests/integration/pop_node/test_control_plane.h"
+
+namespace isopop::pop {
+
+struct PopProcessOptions {
+  std::filesystem::path executor;  // empty: the real one
+  std::vector<std::string> arguments;
+};
+
+// A real isopop-pop in a state folder of its own, with the test as its control plane. Ends with the
+// object.
+class PopProcess final {
+ public:
+  explicit PopProcess(const std::string& control_address, PopProcessOptions options = {});
+
+  // Its HTTP address; "" when it did not start.
+  [[nodiscard]] const std::string& address() const { return address_; }
+  [[nodiscard]] Child& child() { return *child_; }
+  [[nodiscard]] std::string log() const;
+  [[nodiscard]] std::filesystem::path state() const { return folder_.path() / "state"; }
+  // The metric's value; 0 when it is not there yet. `name` with labels as they are printed.
+  [[nodiscard]] double metric(const std::string& name) const;
+  // Pids of the executors it has started.
+  [[nodiscard]] std::vector<pid_t> executors() const;
+  // Ends it with a signal; starts it anew with the same state.
+  [[nodiscard]] std::optional<ExitStatus> stop(int signal);
+  void start();
+
+ private:
+  std::string control_address_;
+  PopProcessOptions options_;
+  TempFolder folder_;
+  std::optional<Child> child_;
+  std::string address_;
+  int starts_ = 0;
+};
+
+// The misbehaving one of scripted_executor.cc.
+[[nodiscard]] std::filesystem::path scripted_executor();
+
+}  // namespace isopop::pop
