@@ -10,8 +10,6 @@ const std::vector<Exception>& exceptions() {
        "gRPC takes deadlines as points of the system's clock"},
       {"banned-word", "sim/rpc/control_client.cc", "system_clock::now",
        "gRPC takes deadlines as points of the system's clock"},
-      {"banned-word", "common/http/", "steady_clock::now",
-       "Asio's timers count on this clock; socket deadlines are no part of any result"},
       {"banned-word", "tests/support/wait.h", "", "what waits on conditions for all tests"},
       {"banned-word", "common/app/app.cc", "throw",
        "CLI11 takes errors of callbacks as exceptions"},

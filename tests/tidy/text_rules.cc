@@ -29,7 +29,7 @@ struct BannedWord {
 
 constexpr std::array kBannedWords = {
     BannedWord{"system_clock::now", "take a Clock (common/time)"},
-    BannedWord{"steady_clock::now", "take a Clock (common/time)"},
+    BannedWord{"steady_clock::now", "take a Clock (common/time)", Scope::kOutsideTests},
     BannedWord{"high_resolution_clock", "take a Clock (common/time)"},
     BannedWord{"gettimeofday", "take a Clock (common/time)"},
     BannedWord{"random_device", "take a RandomStream (common/random), or entropy64()"},
@@ -292,7 +292,9 @@ std::vector<Finding> check_urls(const SourceFile& file) {
               host.begin()));
       const std::string name = to_lower(host.substr(0, end));
       const bool has_dot = name.find('.') != std::string::npos;
-      const bool is_numeric = name.find_first_not_of("0123456789.") == std::string::npos;
+      // A name's last part is a word, an address's a number.
+      const bool is_numeric =
+          parse_unsigned(std::string_view(name).substr(name.rfind('.') + 1)).has_value();
       const bool is_reserved =
           std::any_of(kReserved.begin(), kReserved.end(),
                       [&name](std::string_view suffix) { return name.ends_with(suffix); });

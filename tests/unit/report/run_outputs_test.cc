@@ -10,12 +10,12 @@
 #include "common/csv/csv_reader.h"
 #include "common/files/files.h"
 #include "common/text/text.h"
-#include "sample_run.h"
 #include "sim/report/build_commit.h"
 #include "sim/report/report_html.h"
 #include "sim/report/requests_csv.h"
 #include "sim/report/run_json.h"
 #include "sim/report/summary_text.h"
+#include "tests/unit/report/sample_run.h"
 
 namespace isopop::sim {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <gtest/gtest.h>
 
-#include "sample_run.h"
+#include "tests/unit/report/sample_run.h"
 
 namespace isopop::sim {
 namespace {
