@@ -77,6 +77,12 @@ class ControlPlane final {
 
   [[nodiscard]] const std::string& address() const { return grpc_->address(); }
 
+  // For when it must not run after all: calls may be open already.
+  void give_up() {
+    stop();
+    run();
+  }
+
   void run() {
     io_.run();
     if (stopper_.joinable()) stopper_.join();
