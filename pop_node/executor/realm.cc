@@ -103,6 +103,10 @@ void Realm::open_context() {
       to_v8(isolate_, "Code generation from strings (eval, new Function) is not allowed"));
   context_.Reset(isolate_, context);
   const v8::Context::Scope scope(context);
+  // Threads and what needs them are no part of a worker's world. V8 puts these there at each start.
+  for (const char* name : {"Atomics", "SharedArrayBuffer"}) {
+    static_cast<void>(context->Global()->Delete(context, name_v8(isolate_, name)).FromMaybe(false));
+  }
   const v8::Local<v8::Object> runtime =
       context->GetDataFromSnapshotOnce<v8::Object>(0).ToLocalChecked();
   const auto hook = [&](const char* name) {

@@ -22,10 +22,6 @@ import { expose } from './globals.js';
 expose('self', globalThis);
 expose('navigator', Object.freeze({ userAgent: 'Isopop' }));
 
-// Threads and what needs them are not part of a worker's world.
-delete globalThis.SharedArrayBuffer;
-delete globalThis.Atomics;
-
 export { onBody } from './body.js';
 export { dispatch, onCancel, onCredit } from './call.js';
 export { reportUncaught } from './report.js';

@@ -1,0 +1,90 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "common/files/files.h"
+#include "common/process/child.h"
+#include "isopop/v1/executor.pb.h"
+
+namespace isopop::test {
+
+// The PoP's end of the wire to a real isopop-executor, for tests. Written with libprotobuf from the
+// contract, independently of the executor's own codec. Every wait has a deadline, after which the
+// test fails through std::nullopt.
+
+// One module of a bundle.
+struct ModuleText {
+  std::string name;
+  v1::ModuleType type = v1::MODULE_TYPE_ES_MODULE;
+  std::string content;
+};
+
+[[nodiscard]] v1::Bundle make_bundle(std::vector<ModuleText> modules,
+                                     const std::string& main = "index.js");
+
+// A Load with generous limits, to be changed by the test.
+[[nodiscard]] v1::Load make_load(const v1::Bundle& bundle, v1::Isolation isolation);
+// The same for one module.
+[[nodiscard]] v1::Load make_load(const std::string& source,
+                                 v1::Isolation isolation = v1::ISOLATION_WARM);
+
+[[nodiscard]] v1::RequestHead make_request(std::uint32_t id, const std::string& url = "/");
+
+// All that came for one request until it was finished.
+struct Answer {
+  std::optional<v1::ResponseHead> head;
+  std::string body;
+  bool body_complete = false;
+  std::optional<v1::Failure> failure;
+  std::vector<v1::LogRecord> logs;
+  std::optional<v1::Finished> finished;  // nullopt: the connection ended before
+
+  [[nodiscard]] std::string header(std::string_view name) const;
+  // For a test's message.
+  [[nodiscard]] std::string describe() const;
+};
+
+class ExecutorClient final {
+ public:
+  [[nodiscard]] static ExecutorClient start();
+
+  void send(const v1::Frame& frame);
+  void send_raw(std::string_view bytes);
+  void send_request(const v1::RequestHead& request);
+  void send_body(std::uint32_t id, std::string_view data, bool last);
+  void send_credit(std::uint32_t id, std::uint32_t bytes);
+  void send_cancel(std::uint32_t id);
+
+  // The next frame; nullopt when the executor has closed, or at the deadline.
+  [[nodiscard]] std::optional<v1::Frame> next();
+
+  // Sends the Load and waits for its answer, not for logs.
+  [[nodiscard]] v1::Loaded load(const v1::Load& load);
+
+  // Frames of this request until it is finished; acknowledges the response's body. Frames of other
+  // requests are dropped.
+  [[nodiscard]] Answer answer_of(std::uint32_t id);
+  // One whole request.
+  [[nodiscard]] Answer fetch(const v1::RequestHead& request);
+  [[nodiscard]] Answer fetch(const std::string& path = "/");
+
+  void close();
+  // After the end of the executor.
+  [[nodiscard]] std::optional<ExitStatus> wait_exit();
+
+ private:
+  ExecutorClient(UniqueFd socket, Child child)
+      : socket_(std::move(socket)), child_(std::move(child)) {}
+
+  UniqueFd socket_;
+  Child child_;
+  std::string input_;
+  std::uint32_t last_id_ = 0;
+};
+
+}  // namespace isopop::test

@@ -1,0 +1,129 @@
+#include <gtest/gtest.h>
+
+#include "tests/integration/executor/executor_client.h"
+
+namespace isopop::test {
+namespace {
+
+constexpr char kFaulty[] = R"(import { thrower } from './lib/thrower.js';
+export default { async fetch(request) {
+  switch (new URL(request.url).pathname) {
+    case '/throw': thrower();
+    case '/string': throw 'just a string';
+    case '/number': return 42;
+    case '/nothing': return undefined;
+    case '/used': {
+      const response = new Response('x');
+      await response.text();
+      return response;
+    }
+    case '/error': return Response.error();
+    case '/text-stream':
+      return new Response(new ReadableStream({ start(c) { c.enqueue('text'); c.close(); } }));
+    case '/timer':
+      setTimeout(() => { throw new Error('in a timer'); }, 1);
+      await new Promise((resolve) => setTimeout(resolve, 5));
+      return new Response('went on');
+    case '/unhandled':
+      Promise.reject(new Error('nobody cares'));
+      return new Response('went on');
+    case '/symbol': throw Symbol('odd');
+    case '/proxy': throw new Proxy({}, { get() { throw new Error('trap'); } });
+  }
+} };)";
+
+constexpr char kThrower[] = R"(
+export function thrower() {
+  throw new TypeError('from the library');
+})";
+
+class Faults : public testing::TestWithParam<v1::Isolation> {
+ protected:
+  Faults() {
+    const v1::Bundle bundle = make_bundle({{.name = "index.js", .content = kFaulty},
+                                           {.name = "lib/thrower.js", .content = kThrower}});
+    const v1::Loaded loaded = executor_.load(make_load(bundle, GetParam()));
+    EXPECT_TRUE(loaded.ok()) << loaded.ShortDebugString();
+  }
+
+  // The failure of a request, which must leave the executor able to go on.
+  v1::WorkerFault fault_at(const std::string& path) {
+    const Answer answer = executor_.fetch(path);
+    EXPECT_TRUE(answer.finished) << answer.describe();
+    EXPECT_TRUE(answer.failure) << answer.describe();
+    if (!answer.failure) return {};
+    EXPECT_EQ(answer.failure->kind(), v1::FAILURE_KIND_EXCEPTION);
+    return answer.failure->fault();
+  }
+
+  ExecutorClient executor_ = ExecutorClient::start();
+};
+INSTANTIATE_TEST_SUITE_P(Modes, Faults, testing::Values(v1::ISOLATION_FRESH, v1::ISOLATION_WARM),
+                         [](const auto& entry) {
+                           return entry.param == v1::ISOLATION_FRESH ? "Fresh" : "Warm";
+                         });
+
+TEST_P(Faults, NamesThePlaceOfAnException) {
+  const v1::WorkerFault fault = fault_at("/throw");
+  EXPECT_EQ(fault.module(), "lib/thrower.js");
+  EXPECT_EQ(fault.line(), 3U);
+  EXPECT_EQ(fault.column(), 9U);
+  EXPECT_EQ(fault.message(), "TypeError: from the library");
+  EXPECT_NE(fault.stack().find("index.js:4"), std::string::npos) << fault.stack();
+}
+
+TEST_P(Faults, ReportsWhateverIsThrown) {
+  EXPECT_EQ(fault_at("/string").message(), "just a string");
+  EXPECT_EQ(fault_at("/symbol").message(), "Symbol(odd)");
+  EXPECT_FALSE(fault_at("/proxy").message().empty());
+}
+
+TEST_P(Faults, RefusesWhatIsNoResponse) {
+  for (const char* path : {"/number", "/nothing"}) {
+    EXPECT_NE(fault_at(path).message().find("did not return a Response"), std::string::npos);
+  }
+  EXPECT_NE(fault_at("/error").message().find("Response.error()"), std::string::npos);
+}
+
+TEST_P(Faults, RefusesAUsedResponse) {
+  EXPECT_NE(fault_at("/used").message().find("already been used"), std::string::npos);
+}
+
+TEST_P(Faults, RefusesAStreamOfText) {
+  EXPECT_NE(fault_at("/text-stream").message().find("TextEncoderStream"), std::string::npos);
+}
+
+TEST_P(Faults, LogsErrorsThatNobodyHandles) {
+  for (const char* path : {"/timer", "/unhandled"}) {
+    const Answer answer = executor_.fetch(path);
+    EXPECT_EQ(answer.body, "went on") << answer.describe();
+    ASSERT_EQ(answer.logs.size(), 1U) << path;
+    EXPECT_EQ(answer.logs[0].level(), "error");
+    EXPECT_NE(answer.logs[0].text().find("Uncaught"), std::string::npos);
+  }
+}
+
+TEST(TopLevel, IsRefusedWithItsPlace) {
+  ExecutorClient executor = ExecutorClient::start();
+  const v1::Loaded loaded = executor.load(make_load("\n\nnull.x;\nexport default { fetch() {} };"));
+  EXPECT_FALSE(loaded.ok());
+  EXPECT_EQ(loaded.fault().module(), "index.js");
+  EXPECT_EQ(loaded.fault().line(), 3U);
+  EXPECT_NE(loaded.fault().message().find("TypeError"), std::string::npos);
+}
+
+TEST(TopLevel, ThatFailsOnlyLaterIsTold) {
+  ExecutorClient executor = ExecutorClient::start();
+  // Fails in the first request's isolate, not in the trial: the clock has started.
+  const v1::Loaded loaded =
+      executor.load(make_load("if (Date.now() > 0) throw new Error('later');\n"
+                              "export default { fetch() { return new Response('x'); } };",
+                              v1::ISOLATION_FRESH));
+  ASSERT_TRUE(loaded.ok());
+  const Answer answer = executor.fetch();
+  ASSERT_TRUE(answer.failure && answer.finished) << answer.describe();
+  EXPECT_EQ(answer.failure->kind(), v1::FAILURE_KIND_LOAD);
+}
+
+}  // namespace
+}  // namespace isopop::test

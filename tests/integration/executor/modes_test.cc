@@ -1,0 +1,235 @@
+#include <gtest/gtest.h>
+
+#include "tests/integration/executor/executor_client.h"
+
+namespace isopop::test {
+namespace {
+
+constexpr char kHello[] = R"(export default {
+  async fetch(request, env, ctx) {
+    return new Response(`Hello from ${request.cf.colo}`);
+  },
+};)";
+
+// Counts in module state, and tells what it counts.
+constexpr char kCounter[] = R"(let count = 0;
+export default { fetch() { count += 1; return new Response(String(count)); } };)";
+
+class EachMode : public testing::TestWithParam<v1::Isolation> {};
+INSTANTIATE_TEST_SUITE_P(Modes, EachMode, testing::Values(v1::ISOLATION_FRESH, v1::ISOLATION_WARM),
+                         [](const auto& entry) {
+                           return entry.param == v1::ISOLATION_FRESH ? "Fresh" : "Warm";
+                         });
+
+TEST_P(EachMode, AnswersARequest) {
+  ExecutorClient executor = ExecutorClient::start();
+  const v1::Loaded loaded = executor.load(make_load(kHello, GetParam()));
+  ASSERT_TRUE(loaded.ok()) << loaded.ShortDebugString();
+  EXPECT_GT(loaded.compile_us(), 0U);
+
+  const Answer answer = executor.fetch();
+
+  ASSERT_TRUE(answer.finished && answer.head) << answer.describe();
+  EXPECT_EQ(answer.head->status(), 200U);
+  EXPECT_EQ(answer.body, "Hello from AMS");
+  EXPECT_TRUE(answer.body_complete);
+  EXPECT_EQ(answer.header("content-type"), "text/plain;charset=UTF-8");
+}
+
+TEST_P(EachMode, TellsTheTimeOfMakingTheIsolateOnlyWhenOneWasMade) {
+  ExecutorClient executor = ExecutorClient::start();
+  ASSERT_TRUE(executor.load(make_load(kHello, GetParam())).ok());
+  const Answer answer = executor.fetch();
+  ASSERT_TRUE(answer.head) << answer.describe();
+  EXPECT_EQ(answer.head->times().isolate_us() > 0, GetParam() == v1::ISOLATION_FRESH);
+  EXPECT_GT(answer.head->times().run_us(), 0U);
+}
+
+TEST_P(EachMode, EndsWithTheConnection) {
+  ExecutorClient executor = ExecutorClient::start();
+  ASSERT_TRUE(executor.load(make_load(kHello, GetParam())).ok());
+  executor.close();
+  const std::optional<ExitStatus> status = executor.wait_exit();
+  ASSERT_TRUE(status);
+  EXPECT_TRUE(status->success()) << status->describe();
+}
+
+TEST_P(EachMode, AnswersWhatIsInFlightBeforeShutdown) {
+  ExecutorClient executor = ExecutorClient::start();
+  ASSERT_TRUE(executor
+                  .load(make_load(R"(export default { async fetch() {
+    await new Promise((resolve) => setTimeout(resolve, 30));
+    return new Response('late');
+  } };)",
+                                  GetParam()))
+                  .ok());
+  executor.send_request(make_request(1));
+  v1::Frame shutdown;
+  shutdown.mutable_shutdown();
+  executor.send(shutdown);
+
+  EXPECT_EQ(executor.answer_of(1).body, "late");
+  EXPECT_FALSE(executor.next());
+  const std::optional<ExitStatus> status = executor.wait_exit();
+  ASSERT_TRUE(status);
+  EXPECT_TRUE(status->success()) << status->describe();
+}
+
+TEST_P(EachMode, GivesVariablesAndContext) {
+  v1::Load load = make_load(R"(export default { fetch(request, env, ctx) {
+    ctx.passThroughOnException();
+    return Response.json([env.GREETING, env.LIST.b[1], typeof ctx.waitUntil]);
+  } };)",
+                            GetParam());
+  v1::WorkerSettings& settings = *load.mutable_version()->mutable_settings();
+  v1::Variable& text = *settings.add_variables();
+  text.set_name("GREETING");
+  text.set_text("héllo");
+  v1::Variable& json = *settings.add_variables();
+  json.set_name("LIST");
+  json.set_json(R"({"b":[1,2]})");
+  ExecutorClient executor = ExecutorClient::start();
+  ASSERT_TRUE(executor.load(load).ok());
+  EXPECT_EQ(executor.fetch().body, R"(["héllo",2,"function"])");
+}
+
+TEST_P(EachMode, FinishesAfterWhatWaitUntilWaitsFor) {
+  ExecutorClient executor = ExecutorClient::start();
+  ASSERT_TRUE(executor
+                  .load(make_load(R"(export default { fetch(request, env, ctx) {
+    ctx.waitUntil((async () => {
+      await new Promise((resolve) => setTimeout(resolve, 20));
+      console.log('afterwards');
+    })());
+    return new Response('at once');
+  } };)",
+                                  GetParam()))
+                  .ok());
+  const Answer answer = executor.fetch();
+  EXPECT_EQ(answer.body, "at once");
+  ASSERT_TRUE(answer.finished);
+  ASSERT_EQ(answer.logs.size(), 1U) << "Finished came before the work was done";
+  EXPECT_EQ(answer.logs[0].text(), "afterwards");
+}
+
+TEST_P(EachMode, EndsACancelledRequest) {
+  ExecutorClient executor = ExecutorClient::start();
+  ASSERT_TRUE(executor
+                  .load(make_load(R"(export default { async fetch(request) {
+    request.signal.addEventListener('abort', () => console.log('gone'));
+    if (request.url.endsWith('/slow')) {
+      await new Promise((resolve) => setTimeout(resolve, 600000));
+    }
+    return new Response('ok');
+  } };)",
+                                  GetParam()))
+                  .ok());
+  executor.send_request(make_request(1, "/slow"));
+  executor.send_cancel(1);
+  const Answer cancelled = executor.answer_of(1);
+  EXPECT_FALSE(cancelled.head);
+  EXPECT_TRUE(cancelled.finished) << cancelled.describe();
+  ASSERT_EQ(cancelled.logs.size(), 1U);
+  EXPECT_EQ(cancelled.logs[0].text(), "gone");
+  EXPECT_EQ(executor.fetch().body, "ok");
+}
+
+TEST(FreshMode, KeepsNoState) {
+  ExecutorClient executor = ExecutorClient::start();
+  ASSERT_TRUE(executor.load(make_load(kCounter, v1::ISOLATION_FRESH)).ok());
+  for (int i = 0; i < 4; ++i) EXPECT_EQ(executor.fetch().body, "1");
+}
+
+TEST(FreshMode, ServesRequestsOneAfterTheOther) {
+  ExecutorClient executor = ExecutorClient::start();
+  ASSERT_TRUE(executor
+                  .load(make_load(R"(export default { async fetch(request) {
+    await new Promise((resolve) => setTimeout(resolve, 10));
+    return new Response(request.url.slice(-1));
+  } };)",
+                                  v1::ISOLATION_FRESH))
+                  .ok());
+  for (std::uint32_t id = 1; id <= 5; ++id) {
+    executor.send_request(make_request(id, "/" + std::to_string(id)));
+  }
+  std::uint32_t expected = 1;
+  while (expected <= 5) {
+    const std::optional<v1::Frame> frame = executor.next();
+    ASSERT_TRUE(frame);
+    if (frame->has_response()) {
+      EXPECT_EQ(frame->response().id(), expected);
+      EXPECT_EQ(frame->response().body(), std::to_string(expected));
+    } else if (frame->has_finished()) {
+      EXPECT_EQ(frame->finished().id(), expected);
+      ++expected;
+    }
+  }
+}
+
+TEST(FreshMode, CancelsAWaitingRequest) {
+  ExecutorClient executor = ExecutorClient::start();
+  ASSERT_TRUE(executor
+                  .load(make_load(R"(export default { async fetch(request) {
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    return new Response('ran');
+  } };)",
+                                  v1::ISOLATION_FRESH))
+                  .ok());
+  executor.send_request(make_request(1));
+  executor.send_request(make_request(2));
+  executor.send_cancel(2);
+  const Answer cancelled = executor.answer_of(2);
+  EXPECT_TRUE(cancelled.finished);
+  EXPECT_FALSE(cancelled.head);
+  EXPECT_EQ(executor.answer_of(1).body, "ran");
+}
+
+TEST(WarmMode, KeepsState) {
+  ExecutorClient executor = ExecutorClient::start();
+  ASSERT_TRUE(executor.load(make_load(kCounter, v1::ISOLATION_WARM)).ok());
+  for (int i = 1; i <= 4; ++i) EXPECT_EQ(executor.fetch().body, std::to_string(i));
+}
+
+TEST(WarmMode, HasSeveralRequestsInFlight) {
+  ExecutorClient executor = ExecutorClient::start();
+  // The first request is answered by what the second one does.
+  ASSERT_TRUE(executor
+                  .load(make_load(R"(let release;
+const gate = new Promise((resolve) => { release = resolve; });
+export default { async fetch(request) {
+  if (request.url.endsWith('/first')) {
+    const timer = setTimeout(() => {}, 10000);
+    await gate;
+    return new Response('released');
+  }
+  release();
+  return new Response('released it');
+} };)",
+                                  v1::ISOLATION_WARM))
+                  .ok());
+  executor.send_request(make_request(1, "/first"));
+  executor.send_request(make_request(2, "/second"));
+  int finished = 0;
+  std::string bodies;
+  while (finished < 2) {
+    const std::optional<v1::Frame> frame = executor.next();
+    ASSERT_TRUE(frame);
+    if (frame->has_response()) bodies += frame->response().body() + ";";
+    if (frame->has_finished()) ++finished;
+  }
+  EXPECT_NE(bodies.find("released;"), std::string::npos) << bodies;
+  EXPECT_NE(bodies.find("released it;"), std::string::npos) << bodies;
+}
+
+TEST(OtherModes, AreRefusedWithAFault) {
+  for (const v1::Isolation isolation : {v1::ISOLATION_PRISTINE, v1::ISOLATION_CONTAINER}) {
+    ExecutorClient executor = ExecutorClient::start();
+    const v1::Loaded loaded = executor.load(make_load(kHello, isolation));
+    EXPECT_FALSE(loaded.ok());
+    EXPECT_NE(loaded.fault().message().find("isolation mode"), std::string::npos)
+        << loaded.ShortDebugString();
+  }
+}
+
+}  // namespace
+}  // namespace isopop::test
