@@ -1,4 +1,5 @@
-// isopop: starts and stops networks. The list of its sub-commands.
+// isopop: starts and stops networks, and replays traffic through them. The list of its
+// sub-commands.
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
@@ -7,6 +8,7 @@
 #include "common/app/app.h"
 #include "sim/cli/command.h"
 #include "sim/cli/down_command.h"
+#include "sim/cli/replay_command.h"
 #include "sim/cli/status_command.h"
 #include "sim/cli/up_command.h"
 
@@ -21,6 +23,7 @@ int run(int argc, char** argv) {
   add_up_command(app, chosen);
   add_status_command(app, chosen);
   add_down_command(app, chosen);
+  add_replay_command(app, chosen);
   for (CLI::App* command : app.get_subcommands({})) {
     name_environment(*command, "isopop-" + command->get_name());
   }
