@@ -95,8 +95,7 @@ asio::awaitable<Result<void>> ClientCore::wait_turn(Host& host, TimePoint until)
   }
   ++waiting_;
   const auto waiter = host.waiters.emplace(host.waiters.end(), io_);
-  waiter->timer.expires_at(
-      std::min(until, std::chrono::steady_clock::now() + limits_.wait_timeout));
+  waiter->timer.expires_at(std::min(until, steady_now() + limits_.wait_timeout));
   co_await waiter->timer.async_wait(kAwait);
   const bool woken = waiter->woken;
   host.waiters.erase(waiter);
@@ -111,7 +110,7 @@ asio::awaitable<Result<std::unique_ptr<ClientConnection>>> ClientCore::connect(E
       std::make_unique<ClientConnection>(asio::ip::tcp::socket(io_), deadlines_, endpoint);
   connection->host = to_string(endpoint);
   const Result<void> connected = co_await connection->wire.connect(
-      endpoint, std::min(until, std::chrono::steady_clock::now() + limits_.connect_timeout));
+      endpoint, std::min(until, steady_now() + limits_.connect_timeout));
   if (!connected.ok()) {
     co_return connected.error().with_context(fmt::format("connect to {}", connection->host));
   }
@@ -125,7 +124,7 @@ void ClientCore::give_back(std::unique_ptr<ClientConnection> connection) {
     return;
   }
   connection->wire.trim();
-  connection->idle_since = std::chrono::steady_clock::now();
+  connection->idle_since = steady_now();
   if (counters_.connections_idle == 0) {
     idle_sweep_.set_deadline(connection->idle_since + limits_.idle_timeout);
   }
@@ -168,7 +167,7 @@ void ClientCore::drop_idle(Host& host, std::size_t index) {
 }
 
 void ClientCore::close_expired() {
-  const TimePoint limit = std::chrono::steady_clock::now() - limits_.idle_timeout;
+  const TimePoint limit = steady_now() - limits_.idle_timeout;
   TimePoint oldest = TimePoint::max();
   for (auto& [endpoint, host] : hosts_) {
     while (!host.idle.empty() && host.idle.front()->idle_since <= limit) drop_idle(host, 0);

@@ -24,14 +24,14 @@ struct ClientConnection {
   Endpoint endpoint;
   std::string host;  // the peer as a Host header
   std::uint64_t calls = 0;
-  std::chrono::steady_clock::time_point idle_since;
+  Instant idle_since;
 };
 
 // Internal to common/http: the pool's state, shared with its calls so that these may end after it.
 // Hands out connections and takes them back. Lives on the io_context's thread.
 class ClientCore final : public std::enable_shared_from_this<ClientCore> {
  public:
-  using TimePoint = std::chrono::steady_clock::time_point;
+  using TimePoint = Instant;
 
   ClientCore(asio::io_context& io, const ClientLimits& limits);
 

@@ -101,7 +101,7 @@ asio::awaitable<bool> Connection::read_head() {
     const bool whole = head_bytes != std::string_view::npos;
     if (!begun && !unread.empty() && unread != "\r") {
       begun = true;
-      received_at_ = std::chrono::steady_clock::now();
+      received_at_ = steady_now();
       if (!whole) wire_.set_read_deadline(received_at_ + limits.head_timeout);
     }
     const ParseFault size_fault =
@@ -241,7 +241,7 @@ asio::awaitable<Result<void>> Connection::fill_body() {
       ISOPOP_CO_TRY(co_await write_pieces(Wire::Pieces{"HTTP/1.1 100 Continue\r\n\r\n"}));
     }
   }
-  const auto now = std::chrono::steady_clock::now();
+  const auto now = steady_now();
   if (body_bytes_ == 0 && wire_.unread().empty()) body_since_ = now;
   const auto elapsed = now - body_since_;
   const double seconds = std::chrono::duration<double>(elapsed).count();

@@ -32,7 +32,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   [[nodiscard]] RequestHead& request() { return parser_->head(); }
   [[nodiscard]] const Endpoint& remote() const { return remote_; }
   [[nodiscard]] std::uint64_t requests_before() const { return requests_ - 1; }
-  [[nodiscard]] std::chrono::steady_clock::time_point received_at() const { return received_at_; }
+  [[nodiscard]] Instant received_at() const { return received_at_; }
   [[nodiscard]] bool has_body() const { return parser_->has_body(); }
   [[nodiscard]] std::optional<std::uint64_t> body_length() const;
   asio::awaitable<Result<std::string>> read_body();
@@ -75,8 +75,8 @@ class Connection final : public std::enable_shared_from_this<Connection> {
   bool idle_ = true;
 
   // Of the present exchange.
-  std::chrono::steady_clock::time_point received_at_;
-  std::chrono::steady_clock::time_point body_since_;
+  Instant received_at_;
+  Instant body_since_;
   std::uint64_t body_bytes_ = 0;
   ParseFault body_fault_;
   bool wants_continue_ = false;

@@ -9,6 +9,10 @@ constexpr std::chrono::milliseconds kCoalesce{10};
 
 }  // namespace
 
+Instant steady_now() {
+  return SystemClock().now();
+}
+
 Deadlines::Entry::Entry(Deadlines& deadlines) : deadlines_(deadlines), next_(deadlines.first_) {
   if (next_ != nullptr) next_->previous_ = this;
   deadlines_.first_ = this;
@@ -27,7 +31,7 @@ void Deadlines::Entry::set_deadline(TimePoint at) {
 }
 
 void Deadlines::Entry::set_deadline_after(std::chrono::nanoseconds delay) {
-  set_deadline(std::chrono::steady_clock::now() + delay);
+  set_deadline(steady_now() + delay);
 }
 
 Deadlines::~Deadlines() {
@@ -47,7 +51,7 @@ void Deadlines::wake_at(TimePoint at) {
 }
 
 void Deadlines::sweep() {
-  const TimePoint now = std::chrono::steady_clock::now();
+  const TimePoint now = steady_now();
   wake_at_ = TimePoint::max();
   TimePoint earliest = TimePoint::max();
   for (Entry* entry = first_; entry != nullptr; entry = sweeping_) {

@@ -5,8 +5,12 @@
 #include <memory>
 
 #include "common/event_loop/asio.h"
+#include "common/time/clock.h"
 
 namespace isopop::http {
+
+// Internal to common/http: real time, as the sockets' own deadlines run on it.
+[[nodiscard]] Instant steady_now();
 
 // Internal to common/http: thousands of deadlines on one timer. A connection moves its deadline
 // several times a request, and almost never does one come to pass; so moving one is a store, and
@@ -14,7 +18,7 @@ namespace isopop::http {
 // late. Single-threaded; the object outlives its entries.
 class Deadlines {
  public:
-  using TimePoint = std::chrono::steady_clock::time_point;
+  using TimePoint = Instant;
 
   // Something with a deadline. Taken out of the list when destroyed.
   class Entry {

@@ -19,7 +19,7 @@ Endpoint Exchange::remote_endpoint() const {
 std::uint64_t Exchange::requests_before_on_connection() const {
   return connection_.requests_before();
 }
-std::chrono::steady_clock::time_point Exchange::received_at() const {
+Instant Exchange::received_at() const {
   return connection_.received_at();
 }
 bool Exchange::has_body() const {

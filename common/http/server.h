@@ -11,6 +11,7 @@
 #include "common/event_loop/address.h"
 #include "common/http/message.h"
 #include "common/result/result.h"
+#include "common/time/clock.h"
 
 namespace isopop::http {
 
@@ -56,7 +57,7 @@ class Exchange {
   // 0 for the first request of a connection.
   [[nodiscard]] std::uint64_t requests_before_on_connection() const;
   // When the request's first byte was read.
-  [[nodiscard]] std::chrono::steady_clock::time_point received_at() const;
+  [[nodiscard]] Instant received_at() const;
 
   // Whether the request has a body, and its length if the client told it.
   [[nodiscard]] bool has_body() const;

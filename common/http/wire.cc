@@ -35,7 +35,7 @@ void Wire::set_read_deadline(Deadlines::TimePoint at) {
 }
 
 void Wire::set_read_deadline_after(std::chrono::nanoseconds delay) {
-  set_read_deadline(std::chrono::steady_clock::now() + delay);
+  set_read_deadline(steady_now() + delay);
 }
 
 void Wire::Deadline::on_deadline() {
