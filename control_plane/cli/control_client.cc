@@ -1,0 +1,166 @@
+#include "control_plane/cli/control_client.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "common/files/files.h"
+#include "common/rpc/rpc.h"
+#include "common/text/text.h"
+#include "control_plane/rpc/error_details.h"
+
+namespace isopop::control::cli {
+namespace {
+
+constexpr std::chrono::seconds kConnectTimeout{2};
+constexpr std::chrono::seconds kCallTimeout{10};
+// An upload of 10 MiB, the checks before it and its own.
+constexpr std::chrono::seconds kDeployTimeout{120};
+constexpr std::size_t kPieceBytes = 256 * 1024;
+
+void set_deadline(grpc::ClientContext& context, std::chrono::nanoseconds timeout) {
+  const gpr_timespec span = gpr_time_from_nanos(timeout.count(), GPR_TIMESPAN);
+  context.set_deadline(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), span));
+}
+
+}  // namespace
+
+Result<std::string> find_endpoint(const std::string& endpoint, const std::string& state_folder) {
+  constexpr std::uint64_t kEndpointBytesMax = 512;
+  if (!endpoint.empty()) {
+    const std::size_t colon = endpoint.rfind(':');
+    const auto port = colon == std::string::npos
+                          ? std::nullopt
+                          : parse_unsigned(std::string_view(endpoint).substr(colon + 1));
+    if (!port || *port == 0 || *port > 65535 || colon == 0) {
+      return invalid_argument(fmt::format("endpoint '{}': must be HOST:PORT", endpoint));
+    }
+    return endpoint;
+  }
+  const std::filesystem::path path = std::filesystem::path(state_folder) / "control.endpoint";
+  const Result<std::string> text = read_file(path, kEndpointBytesMax);
+  if (!text.ok()) {
+    return not_found(fmt::format("no control plane runs on the state folder {} (there is no {})",
+                                 state_folder, path.string()));
+  }
+  return std::string(trim(text.value()));
+}
+
+ControlClient::ControlClient(std::string address, std::shared_ptr<grpc::Channel> channel)
+    : address_(std::move(address)), stub_(v1::Control::NewStub(channel)) {}
+
+Result<std::unique_ptr<ControlClient>> ControlClient::connect(const std::string& address) {
+  std::shared_ptr<grpc::Channel> channel = rpc::connect(address);
+  const gpr_timespec deadline = gpr_time_add(
+      gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_seconds(kConnectTimeout.count(), GPR_TIMESPAN));
+  if (!channel->WaitForConnected(deadline)) {
+    return unavailable(fmt::format("the control plane at {} does not answer", address));
+  }
+  return std::unique_ptr<ControlClient>(new ControlClient(address, std::move(channel)));
+}
+
+Error ControlClient::describe(const grpc::Status& status) const {
+  Error error = rpc::to_error(status);
+  // gRPC's own words ("failed to connect to all addresses; last error: ...") help nobody.
+  if (error.code == ErrorCode::kUnavailable) {
+    error.message = fmt::format("the control plane at {} went away: {}", address_, error.message);
+  } else if (error.code == ErrorCode::kDeadlineExceeded) {
+    error.message = fmt::format("the control plane at {} did not answer in time", address_);
+  } else if (error.code == ErrorCode::kUnimplemented) {
+    error.message =
+        fmt::format("the control plane at {} is of another release than this popctl", address_);
+  }
+  return error;
+}
+
+Result<v1::ListWorkersResponse> ControlClient::list_workers() {
+  grpc::ClientContext context;
+  set_deadline(context, kCallTimeout);
+  v1::ListWorkersResponse response;
+  const grpc::Status status = stub_->ListWorkers(&context, {}, &response);
+  if (!status.ok()) return describe(status);
+  return response;
+}
+
+Result<v1::ListVersionsResponse> ControlClient::list_versions(const std::string& worker) {
+  grpc::ClientContext context;
+  set_deadline(context, kCallTimeout);
+  v1::ListVersionsRequest request;
+  request.set_worker(worker);
+  v1::ListVersionsResponse response;
+  const grpc::Status status = stub_->ListVersions(&context, request, &response);
+  if (!status.ok()) return describe(status);
+  return response;
+}
+
+Result<v1::ListPopsResponse> ControlClient::list_pops() {
+  grpc::ClientContext context;
+  set_deadline(context, kCallTimeout);
+  v1::ListPopsResponse response;
+  const grpc::Status status = stub_->ListPops(&context, {}, &response);
+  if (!status.ok()) return describe(status);
+  return response;
+}
+
+Result<v1::Status> ControlClient::status() {
+  grpc::ClientContext context;
+  set_deadline(context, kCallTimeout);
+  v1::Status response;
+  const grpc::Status status = stub_->GetStatus(&context, {}, &response);
+  if (!status.ok()) return describe(status);
+  return response;
+}
+
+Result<void> ControlClient::delete_worker(const std::string& worker) {
+  grpc::ClientContext context;
+  set_deadline(context, kCallTimeout);
+  v1::DeleteWorkerRequest request;
+  request.set_worker(worker);
+  v1::DeleteWorkerResponse response;
+  const grpc::Status status = stub_->DeleteWorker(&context, request, &response);
+  if (!status.ok()) return describe(status);
+  return {};
+}
+
+ControlClient::Deployed ControlClient::deploy(const v1::DeployRequest::Start& start,
+                                              const std::string& bundle) {
+  grpc::ClientContext context;
+  set_deadline(context, kDeployTimeout);
+  v1::DeployResponse response;
+  const auto writer = stub_->Deploy(&context, &response);
+  v1::DeployRequest part;
+  *part.mutable_start() = start;
+  part.mutable_start()->set_bundle_bytes(bundle.size());
+  // A write that fails means the control plane has answered already: Finish() says what.
+  bool open = writer->Write(part);
+  for (std::size_t offset = 0; open && offset < bundle.size(); offset += kPieceBytes) {
+    part.set_bundle_data(bundle.substr(offset, kPieceBytes));
+    open = writer->Write(part);
+  }
+  writer->WritesDone();
+  const grpc::Status status = writer->Finish();
+  if (status.ok()) return response;
+  return CallError{.error = describe(status), .fault = worker_error_of(status)};
+}
+
+Result<v1::VersionProgress> ControlClient::watch_version(
+    const std::string& worker, std::uint64_t number, std::chrono::nanoseconds timeout,
+    const std::function<void(const v1::VersionProgress&)>& on_progress) {
+  grpc::ClientContext context;
+  set_deadline(context, timeout);
+  v1::WatchVersionRequest request;
+  request.set_worker(worker);
+  request.set_number(number);
+  const auto reader = stub_->WatchVersion(&context, request);
+  v1::VersionProgress progress;
+  while (reader->Read(&progress)) on_progress(progress);
+  const grpc::Status status = reader->Finish();
+  if (status.ok()) return progress;
+  // Here the deadline is the caller's own, not the control plane's fault.
+  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) return rpc::to_error(status);
+  return describe(status);
+}
+
+}  // namespace isopop::control::cli

@@ -1,0 +1,96 @@
+#include "control_plane/cli/json.h"
+
+#include <string>
+#include <vector>
+
+#include "common/time/clock.h"
+#include "control_plane/cli/terminal.h"
+
+namespace isopop::control::cli {
+
+std::string state_name(v1::PopState state) {
+  switch (state) {
+    case v1::POP_STATE_STARTING:
+      return "starting";
+    case v1::POP_STATE_READY:
+      return "ready";
+    case v1::POP_STATE_DOWN:
+      return "down";
+    default:
+      return "unknown";
+  }
+}
+
+std::string isolation_name(v1::Isolation isolation) {
+  switch (isolation) {
+    case v1::ISOLATION_PRISTINE:
+      return "pristine";
+    case v1::ISOLATION_FRESH:
+      return "fresh";
+    case v1::ISOLATION_WARM:
+      return "warm";
+    case v1::ISOLATION_CONTAINER:
+      return "container";
+    default:
+      return "default";
+  }
+}
+
+nlohmann::ordered_json to_json(const v1::WorkerVersion& version) {
+  // Values of variables may be nobody's business on a screen: names only.
+  std::vector<std::string> variables;
+  for (const v1::Variable& variable : version.settings().variables()) {
+    variables.push_back(variable.name());
+  }
+  return {{"worker", version.worker()},
+          {"number", version.number()},
+          {"id", version.id()},
+          {"bundle_sha256", version.bundle_sha256()},
+          {"bundle_bytes", version.bundle_bytes()},
+          {"routes", std::vector<std::string>(version.routes().begin(), version.routes().end())},
+          {"isolation", isolation_name(version.settings().isolation())},
+          {"variables", variables},
+          {"created_at", format_rfc3339(from_unix_ms(version.created_at_ms()))},
+          {"author", version.author()},
+          {"message", version.message()}};
+}
+
+nlohmann::ordered_json to_json(const v1::Pop& pop) {
+  nlohmann::ordered_json workers = nlohmann::ordered_json::array();
+  for (const v1::HeldVersion& held : pop.workers()) {
+    workers.push_back({{"name", held.worker()}, {"version", held.number()}});
+  }
+  const v1::PopIdentity& identity = pop.identity();
+  return {{"id", identity.id()},
+          {"city", identity.city()},
+          {"country", identity.country()},
+          {"region", identity.region()},
+          {"lat", identity.latitude_deg()},
+          {"lon", identity.longitude_deg()},
+          {"http_address", pop.http_address()},
+          {"state", state_name(pop.state())},
+          {"workers", workers},
+          {"program_version", pop.program_version()},
+          {"executors", pop.executors()},
+          {"requests", pop.requests()},
+          {"errors", pop.errors()}};
+}
+
+nlohmann::ordered_json to_json(const v1::VersionProgress& progress) {
+  nlohmann::ordered_json rejections = nlohmann::ordered_json::array();
+  for (const v1::VersionProgress::Rejection& rejection : progress.rejections()) {
+    rejections.push_back({{"pop", rejection.pop()}, {"error", rejection.error()}});
+  }
+  const std::vector<double> times(progress.ack_ms().begin(), progress.ack_ms().end());
+  return {{"pops", progress.pops()},
+          {"acked", progress.acked()},
+          {"rejections", rejections},
+          {"done", progress.done()},
+          {"superseded", progress.superseded()},
+          {"ack_ms",
+           {{"p50", percentile(times, 0.50)},
+            {"p99", percentile(times, 0.99)},
+            {"max", percentile(times, 1.0)}}}};
+}
+
+}  // namespace isopop::control::cli

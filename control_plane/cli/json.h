@@ -1,0 +1,19 @@
+#pragma once
+
+#include <nlohmann/json.hpp>
+
+#include "isopop/v1/control.pb.h"
+
+namespace isopop::control::cli {
+
+// The shapes of `-o json`. Part of popctl's interface: fields are added, never renamed.
+[[nodiscard]] nlohmann::ordered_json to_json(const v1::WorkerVersion& version);
+[[nodiscard]] nlohmann::ordered_json to_json(const v1::Pop& pop);
+[[nodiscard]] nlohmann::ordered_json to_json(const v1::VersionProgress& progress);
+
+// "ready" and so on.
+[[nodiscard]] std::string state_name(v1::PopState state);
+// "fresh" and so on; "default" when the PoP decides.
+[[nodiscard]] std::string isolation_name(v1::Isolation isolation);
+
+}  // namespace isopop::control::cli
