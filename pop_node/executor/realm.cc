@@ -1,6 +1,7 @@
 #include "pop_node/executor/realm.h"
 
 #include <unistd.h>
+#include <v8-version.h>
 
 #include <algorithm>
 #include <array>
@@ -26,7 +27,13 @@ std::uint32_t microseconds(std::chrono::nanoseconds time) {
       std::chrono::duration_cast<std::chrono::microseconds>(time).count());
 }
 
-[[noreturn]] void on_out_of_memory(const char* /*location*/, bool /*is_heap*/) {
+#if V8_MAJOR_VERSION >= 11
+using OutOfMemory = const v8::OOMDetails&;
+#else
+using OutOfMemory = bool;
+#endif
+
+[[noreturn]] void on_out_of_memory(const char* /*location*/, OutOfMemory /*details*/) {
   Realm::of(v8::Isolate::GetCurrent())
       .surroundings()
       .last_words.say_and_exit(LastWords::Reason::kMemoryLimit);

@@ -13,9 +13,10 @@ namespace isopop::executor {
 
 // V8 in this process: flags, platform, start and end. One per process by V8's own rule; main owns
 // it. V8 runs without any thread of its own, so that the process may be forked and checkpointed.
-// Date.now() comes from the FrozenClock. Everything that differs between the V8 versions this is
-// built with What differs between the V8 versions this is built with (10.2 of Debian 12, 11.3 of
-// Debian 13) is in the source of this class.
+// Date.now() comes from the FrozenClock.
+//
+// This builds with V8 10.2 (Debian 12) and is written for 11.3 (Debian 13) too; where they differ
+// the source says so with V8_MAJOR_VERSION.
 class V8System final {
  public:
   // The clock outlives this object.

@@ -13,8 +13,8 @@ export default suite({
   },
   'there is no shared memory': () => {
     equal([typeof SharedArrayBuffer, typeof Atomics], ['undefined', 'undefined']);
-    throws(() => new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true }).buffer.slice,
-      'TypeError');
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
+    ok(memory.buffer instanceof ArrayBuffer, 'wasm gives shared memory');
   },
   'nothing of the host is to be found': () => {
     for (const name of ['host', 'runtime', 'process', 'require', 'module', 'Deno', 'global']) {
