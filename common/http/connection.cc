@@ -67,6 +67,7 @@ void Connection::begin_exchange() {
                               .target_bytes_max = limits.target_bytes_max,
                               .body_bytes_max = limits.body_bytes_max});
   body_bytes_ = 0;
+  body_since_.reset();
   body_fault_ = {};
   wants_continue_ = false;
   keep_alive_ = true;
@@ -242,8 +243,9 @@ asio::awaitable<Result<void>> Connection::fill_body() {
     }
   }
   const auto now = steady_now();
-  if (body_bytes_ == 0 && wire_.unread().empty()) body_since_ = now;
-  const auto elapsed = now - body_since_;
+  // The part of a body that came with its head was waited for by nobody.
+  if (!body_since_) body_since_ = now;
+  const auto elapsed = now - *body_since_;
   const double seconds = std::chrono::duration<double>(elapsed).count();
   if (elapsed > limits.progress_timeout &&
       static_cast<double>(body_bytes_) <

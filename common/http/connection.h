@@ -76,7 +76,7 @@ class Connection final : public std::enable_shared_from_this<Connection> {
 
   // Of the present exchange.
   Instant received_at_;
-  Instant body_since_;
+  std::optional<Instant> body_since_;  // since when more of the body is waited for
   std::uint64_t body_bytes_ = 0;
   ParseFault body_fault_;
   bool wants_continue_ = false;
