@@ -116,7 +116,7 @@ class ScriptedExecutor {
     }
     if (script_ == "garbage") write_all("\xff\xff\xff\xff garbage");
     if (script_ == "flood") {
-      left_[id] = 10 * kBodyWindowBytes;
+      left_[id] = 64ULL * 1024 * 1024;
       windows_[id] = left_[id];
       v1::Frame frame;
       frame.mutable_response()->set_id(id);
