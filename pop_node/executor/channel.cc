@@ -39,29 +39,32 @@ Result<Channel> Channel::open(int descriptor) {
 }
 
 Result<Channel::Input> Channel::receive() {
-  if (taken_ == input_.size()) {
-    input_.clear();
-    taken_ = 0;
-  } else if (taken_ >= kReadBytes) {
-    input_.erase(0, taken_);
-    taken_ = 0;
+  if (input_begin_ == input_end_) {
+    input_begin_ = 0;
+    input_end_ = 0;
+    // What a big Load took is not kept.
+    if (input_.size() > 2 * kFrameBytesMax) input_ = std::string();
+  } else if (input_.size() - input_end_ < kReadBytes) {
+    input_.erase(0, input_begin_);
+    input_end_ -= input_begin_;
+    input_begin_ = 0;
   }
-  const std::size_t before = input_.size();
-  input_.resize(before + kReadBytes);
+  if (input_.size() - input_end_ < kReadBytes) input_.resize(input_end_ + 2 * kReadBytes);
   ssize_t got = -1;
   do {
-    got = ::read(descriptor_, input_.data() + before, kReadBytes);
+    got = ::read(descriptor_, input_.data() + input_end_, input_.size() - input_end_);
   } while (got < 0 && errno == EINTR);
-  const int error = errno;
-  input_.resize(before + (got > 0 ? static_cast<std::size_t>(got) : 0));
-  if (got > 0) return Input::kMore;
-  if (got == 0 || error == ECONNRESET) return Input::kEnd;
-  if (error == EAGAIN || error == EWOULDBLOCK) return Input::kNothing;
-  return errno_error("read from the PoP", error);
+  if (got > 0) {
+    input_end_ += static_cast<std::size_t>(got);
+    return Input::kMore;
+  }
+  if (got == 0 || errno == ECONNRESET) return Input::kEnd;
+  if (errno == EAGAIN || errno == EWOULDBLOCK) return Input::kNothing;
+  return errno_error("read from the PoP", errno);
 }
 
 Result<std::optional<std::string_view>> Channel::next_frame() {
-  const std::string_view rest = std::string_view(input_).substr(taken_);
+  const std::string_view rest(input_.data() + input_begin_, input_end_ - input_begin_);
   if (rest.size() < kLengthBytes) return std::optional<std::string_view>();
   const std::size_t length = read_length(rest);
   const std::size_t length_max = first_frame_ ? kLoadFrameBytesMax : kFrameBytesMax;
@@ -69,7 +72,7 @@ Result<std::optional<std::string_view>> Channel::next_frame() {
     return invalid_argument("a frame of " + std::to_string(length) + " bytes");
   }
   if (rest.size() < kLengthBytes + length) return std::optional<std::string_view>();
-  taken_ += kLengthBytes + length;
+  input_begin_ += kLengthBytes + length;
   first_frame_ = false;
   return std::optional(rest.substr(kLengthBytes, length));
 }

@@ -43,8 +43,10 @@ class Channel {
   explicit Channel(int descriptor) : descriptor_(descriptor) {}
 
   int descriptor_;
+  // What was received and not handed out is [input_begin_, input_end_) of input_; the rest is room.
   std::string input_;
-  std::size_t taken_ = 0;  // of input_, already handed out
+  std::size_t input_begin_ = 0;
+  std::size_t input_end_ = 0;
   bool first_frame_ = true;
   std::string output_;
   std::size_t sent_ = 0;  // of output_

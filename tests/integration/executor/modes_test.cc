@@ -140,6 +140,20 @@ TEST(FreshMode, KeepsNoState) {
   for (int i = 0; i < 4; ++i) EXPECT_EQ(executor.fetch().body, "1");
 }
 
+TEST(FreshMode, DrawsOtherRandomNumbersEachTime) {
+  ExecutorClient executor = ExecutorClient::start();
+  ASSERT_TRUE(executor
+                  .load(make_load(R"(export default { fetch() {
+    return new Response(`${Math.random()} ${crypto.randomUUID()}`);
+  } };)",
+                                  v1::ISOLATION_FRESH))
+                  .ok());
+  const std::string first = executor.fetch().body;
+  const std::string second = executor.fetch().body;
+  EXPECT_NE(first.substr(0, first.find(' ')), second.substr(0, second.find(' ')));
+  EXPECT_NE(first.substr(first.find(' ')), second.substr(second.find(' ')));
+}
+
 TEST(FreshMode, ServesRequestsOneAfterTheOther) {
   ExecutorClient executor = ExecutorClient::start();
   ASSERT_TRUE(executor
