@@ -2,9 +2,11 @@
 
 #include <sys/random.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstring>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -20,24 +22,46 @@
 namespace isopop::executor {
 namespace {
 
+// What an answer of HTTP can have; 1xx are not a worker's to send.
+constexpr std::uint32_t kStatusMin = 200;
+constexpr std::uint32_t kStatusMax = 599;
+// Far more than a PoP lets through.
+constexpr std::uint32_t kHeadersMax = 4096;
+
 using Arguments = v8::FunctionCallbackInfo<v8::Value>;
 
-// The runtime gives what the functions expect; these turn what it gives into C++.
+// What comes from JavaScript is checked for its type, always: a worker can replace String() or
+// Array.prototype under the runtime's feet, and V8's casts trust their caller.
 
-std::uint32_t id_at(const Arguments& arguments, int index) {
-  return arguments[index].As<v8::Uint32>()->Value();
+std::uint32_t uint_at(const Arguments& arguments, int index) {
+  return arguments[index]->IsUint32() ? arguments[index].As<v8::Uint32>()->Value() : 0;
+}
+
+v8::Local<v8::String> string_of(v8::Isolate* isolate, v8::Local<v8::Value> value) {
+  return value->IsString() ? value.As<v8::String>() : v8::String::Empty(isolate);
+}
+
+v8::Local<v8::String> string_at(const Arguments& arguments, int index) {
+  return string_of(arguments.GetIsolate(), arguments[index]);
 }
 
 std::string text_at(const Arguments& arguments, int index) {
-  return from_v8(arguments.GetIsolate(), arguments[index].As<v8::String>());
+  return from_v8(arguments.GetIsolate(), string_at(arguments, index));
 }
 
 // The bytes of a view, where they lie; good until JavaScript runs again.
 std::string_view bytes_at(const Arguments& arguments, int index) {
+  if (!arguments[index]->IsArrayBufferView()) return {};
   const auto view = arguments[index].As<v8::ArrayBufferView>();
   if (view->ByteLength() == 0) return {};
   const auto* data = static_cast<const char*>(view->Buffer()->GetBackingStore()->Data());
   return {data + view->ByteOffset(), view->ByteLength()};
+}
+
+// The same, to be written to.
+std::span<char> room_at(const Arguments& arguments, int index) {
+  const std::string_view bytes = bytes_at(arguments, index);
+  return {const_cast<char*>(bytes.data()), bytes.size()};  // NOLINT(*-const-cast): the worker's own
 }
 
 // Empty, with an exception under way, when there is no memory for it.
@@ -68,68 +92,84 @@ bool refused_at_top_level(v8::Isolate* isolate, std::string_view what) {
   return true;
 }
 
+// [name, value, name, value, …]
+std::vector<Header> headers_at(const Arguments& arguments, int index) {
+  std::vector<Header> headers;
+  if (!arguments[index]->IsArray()) return headers;
+  v8::Isolate* const isolate = arguments.GetIsolate();
+  const v8::Local<v8::Context> context = isolate->GetCurrentContext();
+  const auto flat = arguments[index].As<v8::Array>();
+  const std::uint32_t length = std::min(flat->Length(), 2 * kHeadersMax);
+  headers.reserve(length / 2);
+  for (std::uint32_t i = 0; i + 1 < length; i += 2) {
+    v8::Local<v8::Value> name;
+    v8::Local<v8::Value> value;
+    if (!flat->Get(context, i).ToLocal(&name) || !flat->Get(context, i + 1).ToLocal(&value)) break;
+    headers.push_back({.name = from_v8_latin1(isolate, string_of(isolate, name)),
+                       .value = from_v8_latin1(isolate, string_of(isolate, value))});
+  }
+  return headers;
+}
+
 // respond(id, status, statusText, flatHeaders, body, complete) -> all of it is sent
 void respond(const Arguments& arguments) {
   v8::Isolate* const isolate = arguments.GetIsolate();
-  const v8::Local<v8::Context> context = isolate->GetCurrentContext();
   ResponseHead head;
-  head.status = arguments[1].As<v8::Uint32>()->Value();
-  const auto status_text = arguments[2].As<v8::String>();
-  if (status_text->Length() > 0) head.status_text = from_v8(isolate, status_text);
-  const auto flat = arguments[3].As<v8::Array>();
-  head.headers.reserve(flat->Length() / 2);
-  for (std::uint32_t i = 0; i + 1 < flat->Length(); i += 2) {
-    v8::Local<v8::Value> name;
-    v8::Local<v8::Value> value;
-    if (!flat->Get(context, i).ToLocal(&name) || !flat->Get(context, i + 1).ToLocal(&value)) return;
-    head.headers.push_back({.name = from_v8_latin1(isolate, name.As<v8::String>()),
-                            .value = from_v8_latin1(isolate, value.As<v8::String>())});
+  head.status = uint_at(arguments, 1);
+  if (head.status < kStatusMin || head.status > kStatusMax) {
+    throw_error(isolate, "a response must have a status from 200 to 599");
+    return;
   }
+  head.status_text = text_at(arguments, 2);
+  head.headers = headers_at(arguments, 3);
   const Traffic::Ending ending =
       arguments[5]->IsTrue() ? Traffic::Ending::kComplete : Traffic::Ending::kOpen;
   Traffic& traffic = Realm::of(isolate).surroundings().traffic;
-  const std::string text = arguments[4]->IsString() ? text_at(arguments, 4) : std::string();
-  const std::string_view body = arguments[4]->IsString() ? std::string_view(text)
-                                : arguments[4]->IsNull() ? std::string_view()
-                                                         : bytes_at(arguments, 4);
+  const std::string text = text_at(arguments, 4);
+  const std::string_view body = text.empty() ? bytes_at(arguments, 4) : std::string_view(text);
   arguments.GetReturnValue().Set(
-      traffic.respond(id_at(arguments, 0), std::move(head), body, ending));
+      traffic.respond(uint_at(arguments, 0), std::move(head), body, ending));
 }
 
 // writeBody(id, view) -> there is room for more
 void write_body(const Arguments& arguments) {
   Traffic& traffic = Realm::of(arguments.GetIsolate()).surroundings().traffic;
-  arguments.GetReturnValue().Set(traffic.write_body(id_at(arguments, 0), bytes_at(arguments, 1)));
+  if (traffic.is_held_up(uint_at(arguments, 0))) {
+    throw_error(arguments.GetIsolate(), "the last piece of the body has not been taken yet");
+    return;
+  }
+  arguments.GetReturnValue().Set(traffic.write_body(uint_at(arguments, 0), bytes_at(arguments, 1)));
 }
 
 // endBody(id) -> all of it is sent
 void end_body(const Arguments& arguments) {
   Traffic& traffic = Realm::of(arguments.GetIsolate()).surroundings().traffic;
-  arguments.GetReturnValue().Set(traffic.end_body(id_at(arguments, 0)));
+  arguments.GetReturnValue().Set(traffic.end_body(uint_at(arguments, 0)));
 }
 
 // fail(id, error)
 void fail(const Arguments& arguments) {
-  Realm::of(arguments.GetIsolate()).fail(id_at(arguments, 0), arguments[1]);
+  Realm::of(arguments.GetIsolate()).fail(uint_at(arguments, 0), arguments[1]);
 }
 
 // finish(id)
 void finish(const Arguments& arguments) {
-  Realm::of(arguments.GetIsolate()).finish(id_at(arguments, 0));
+  Realm::of(arguments.GetIsolate()).finish(uint_at(arguments, 0));
 }
 
 // readBody(id) -> Uint8Array, null at the end, undefined when onBody(id) will tell
 void read_body(const Arguments& arguments) {
   const Traffic::BodyRead read =
-      Realm::of(arguments.GetIsolate()).surroundings().traffic.read_body(id_at(arguments, 0));
+      Realm::of(arguments.GetIsolate()).surroundings().traffic.read_body(uint_at(arguments, 0));
   if (read.kind == Traffic::Piece::kEnd) arguments.GetReturnValue().SetNull();
   if (read.kind == Traffic::Piece::kData) return_bytes(arguments, read.data);
 }
 
 // takeBody(id) -> Uint8Array, undefined when not all of it is here
 void take_body(const Arguments& arguments) {
-  const std::optional<std::string> all =
-      Realm::of(arguments.GetIsolate()).surroundings().traffic.take_whole_body(id_at(arguments, 0));
+  const std::optional<std::string> all = Realm::of(arguments.GetIsolate())
+                                             .surroundings()
+                                             .traffic.take_whole_body(uint_at(arguments, 0));
   if (all) return_bytes(arguments, *all);
 }
 
@@ -139,8 +179,8 @@ void start_timer(const Arguments& arguments) {
   if (refused_at_top_level(isolate, "setting a timer")) return;
   const TimerQueue::Kind kind =
       arguments[1]->IsTrue() ? TimerQueue::Kind::kRepeating : TimerQueue::Kind::kOnce;
-  const std::optional<std::uint32_t> id =
-      Realm::of(isolate).start_timer(arguments[0].As<v8::Number>()->Value(), kind);
+  const double delay_ms = arguments[0]->IsNumber() ? arguments[0].As<v8::Number>()->Value() : 0.0;
+  const std::optional<std::uint32_t> id = Realm::of(isolate).start_timer(delay_ms, kind);
   if (id) {
     arguments.GetReturnValue().Set(*id);
   } else {
@@ -150,11 +190,12 @@ void start_timer(const Arguments& arguments) {
 
 // stopTimer(id)
 void stop_timer(const Arguments& arguments) {
-  Realm::of(arguments.GetIsolate()).stop_timer(id_at(arguments, 0));
+  Realm::of(arguments.GetIsolate()).stop_timer(uint_at(arguments, 0));
 }
 
 // queueMicrotask(function)
 void queue_microtask(const Arguments& arguments) {
+  if (!arguments[0]->IsFunction()) return;
   arguments.GetIsolate()->EnqueueMicrotask(arguments[0].As<v8::Function>());
 }
 
@@ -174,7 +215,7 @@ void log(const Arguments& arguments) {
 // encodeUtf8(string) -> Uint8Array
 void encode_utf8(const Arguments& arguments) {
   v8::Isolate* const isolate = arguments.GetIsolate();
-  const auto string = arguments[0].As<v8::String>();
+  const v8::Local<v8::String> string = string_at(arguments, 0);
   const int size = string->Utf8Length(isolate);
   v8::Local<v8::ArrayBuffer> buffer;
   if (!new_buffer(isolate, static_cast<std::size_t>(size)).ToLocal(&buffer)) return;
@@ -188,14 +229,13 @@ void encode_utf8(const Arguments& arguments) {
 // encodeUtf8Into(string, view) -> [read, written]
 void encode_utf8_into(const Arguments& arguments) {
   v8::Isolate* const isolate = arguments.GetIsolate();
-  const auto view = arguments[1].As<v8::Uint8Array>();
+  const std::span<char> target = room_at(arguments, 1);
   int read = 0;
   int written = 0;
-  if (view->ByteLength() > 0) {
-    auto* data = static_cast<char*>(view->Buffer()->GetBackingStore()->Data());
-    written = arguments[0].As<v8::String>()->WriteUtf8(
-        isolate, data + view->ByteOffset(), static_cast<int>(view->ByteLength()), &read,
-        v8::String::NO_NULL_TERMINATION | v8::String::REPLACE_INVALID_UTF8);
+  if (!target.empty()) {
+    written = string_at(arguments, 0)
+                  ->WriteUtf8(isolate, target.data(), static_cast<int>(target.size()), &read,
+                              v8::String::NO_NULL_TERMINATION | v8::String::REPLACE_INVALID_UTF8);
   }
   std::array<v8::Local<v8::Value>, 2> pair = {v8::Integer::New(isolate, read),
                                               v8::Integer::New(isolate, written)};
@@ -217,7 +257,7 @@ void decode_latin1(const Arguments& arguments) {
 // base64Encode(string) -> string; undefined when a character is above U+00FF
 void encode_base64(const Arguments& arguments) {
   v8::Isolate* const isolate = arguments.GetIsolate();
-  const auto string = arguments[0].As<v8::String>();
+  const v8::Local<v8::String> string = string_at(arguments, 0);
   if (!string->ContainsOnlyOneByte()) return;
   arguments.GetReturnValue().Set(
       to_v8_latin1(isolate, base64_encode(from_v8_latin1(isolate, string))));
@@ -244,8 +284,8 @@ void draw(void* into, std::size_t bytes) {
 // fillRandom(Uint8Array)
 void fill_random(const Arguments& arguments) {
   if (refused_at_top_level(arguments.GetIsolate(), "drawing random values")) return;
-  const std::string_view bytes = bytes_at(arguments, 0);
-  draw(const_cast<char*>(bytes.data()), bytes.size());  // NOLINT(*-const-cast): it is the worker's
+  const std::span<char> room = room_at(arguments, 0);
+  draw(room.data(), room.size());
 }
 
 // randomUuid() -> string: version 4 of RFC 9562
@@ -268,6 +308,7 @@ void random_uuid(const Arguments& arguments) {
 // clone(value, transferred, makeError) -> a copy
 void clone(const Arguments& arguments) {
   v8::Local<v8::Value> copy;
+  if (!arguments[1]->IsArray() || !arguments[2]->IsFunction()) return;
   if (structured_clone(arguments.GetIsolate()->GetCurrentContext(), arguments[0],
                        arguments[1].As<v8::Array>(), arguments[2].As<v8::Function>())
           .ToLocal(&copy)) {

@@ -404,10 +404,9 @@ void Realm::close_request(std::uint32_t id) {
   surroundings_.traffic.finish(id, cpu_us);
   const std::vector<std::uint32_t> stopped = timers_.stop_all_of(id);
   if (stopped.empty()) return;
-  const v8::HandleScope handles(isolate_);
-  const v8::Local<v8::Context> context = context_.Get(isolate_);
-  const v8::Context::Scope scope(context);
-  for (const std::uint32_t timer : stopped) call_hook(context, hooks_.forget_timer, timer);
+  enter(0, [&](v8::Local<v8::Context> context) {
+    for (const std::uint32_t timer : stopped) call_hook(context, hooks_.forget_timer, timer);
+  });
 }
 
 // With no timer and nobody waiting for the peer, nothing will ever run again in this isolate by

@@ -45,8 +45,8 @@ v8::MaybeLocal<v8::Value> structured_clone(v8::Local<v8::Context> context,
   for (std::uint32_t i = 0; i < transferred->Length(); ++i) {
     v8::Local<v8::Value> item;
     if (!transferred->Get(context, i).ToLocal(&item)) return {};
-    buffers.push_back(item.As<v8::ArrayBuffer>());
-    if (!buffers.back()->IsDetachable()) {
+    if (item->IsArrayBuffer()) buffers.push_back(item.As<v8::ArrayBuffer>());
+    if (!item->IsArrayBuffer() || !buffers.back()->IsDetachable()) {
       delegate.ThrowDataCloneError(to_v8(isolate, "an ArrayBuffer cannot be transferred"));
       return {};
     }

@@ -183,9 +183,9 @@ bool Traffic::waits_for_peer(std::uint32_t id) const {
   return entry->second.reader_waits || !entry->second.outbox.empty();
 }
 
-bool Traffic::responded(std::uint32_t id) const {
+bool Traffic::is_held_up(std::uint32_t id) const {
   const auto entry = requests_.find(id);
-  return entry == requests_.end() || entry->second.head_sent;
+  return entry != requests_.end() && !entry->second.outbox.empty();
 }
 
 Traffic::Exchange* Traffic::find(std::uint32_t id) {

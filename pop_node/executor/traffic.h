@@ -67,7 +67,8 @@ class Traffic {
   // True when the request waits for something from the peer: more of its body, or room for more of
   // the response. Such a request is not dead.
   [[nodiscard]] bool waits_for_peer(std::uint32_t id) const;
-  [[nodiscard]] bool responded(std::uint32_t id) const;
+  // Something of its response waits for credit.
+  [[nodiscard]] bool is_held_up(std::uint32_t id) const;
 
  private:
   struct Exchange {

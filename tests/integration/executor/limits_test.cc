@@ -139,6 +139,57 @@ TEST_P(Limits, EndsARequestThatWouldNeverAnswer) {
   EXPECT_EQ(executor.fetch("/").body, "fine");
 }
 
+TEST_P(Limits, HoldWhenBuiltinsAreReplaced) {
+  // Each line breaks what the runtime is built on; the executor may fail the request, no more.
+  const char* const sabotages[] = {
+      "globalThis.String = () => 5;",
+      "globalThis.Number = () => ({});",
+      "globalThis.Boolean = () => 'x';",
+      "globalThis.Promise = class { constructor() {} then() {} };",
+      "Promise.prototype.then = function () { return 1; };",
+      "Array.prototype.push = () => { throw 1; };",
+      "Array.prototype[Symbol.iterator] = () => 7;",
+      "String.prototype.toLowerCase = () => 5;",
+      "String.prototype.replace = () => ({});",
+      "RegExp.prototype.test = () => true;",
+      "Map.prototype.get = () => 3;",
+      "Map.prototype.delete = () => { for (;;) {} };",
+      "Map.prototype.set = () => { throw null; };",
+      "Uint8Array.prototype.slice = () => 'text';",
+      "Object.getOwnPropertyDescriptor = () => { throw new Proxy({}, {}); };",
+      "Error.prepareStackTrace = () => { for (;;) {} };",
+      "Object.defineProperty(Object.prototype, 'status', { get() { return 1e9; } });",
+  };
+  for (const char* const sabotage : sabotages) {
+    SCOPED_TRACE(sabotage);
+    v1::Load load = make_load(std::string(R"(export default { async fetch(request) {
+      )") + sabotage + R"(
+      setTimeout(() => {}, 10);
+      const headers = new Headers({ a: 'b', 'set-cookie': 'c' });
+      console.log('%s', headers, new TextDecoder().decode(new TextEncoder().encode('x')));
+      crypto.getRandomValues(new Uint8Array(4));
+      if (request.method === 'PUT') throw new Error('planned');
+      return new Response(new Response('text').body, { headers });
+    } };)",
+                              GetParam());
+    load.mutable_limits()->set_cpu_ms(100);
+    load.mutable_limits()->set_wall_ms(2'000);
+    for (const char* method : {"GET", "PUT"}) {
+      ExecutorClient executor = ExecutorClient::start();
+      ASSERT_TRUE(executor.load(load).ok());
+      v1::RequestHead request = make_request(1);
+      request.set_method(method);
+      const Answer answer = executor.fetch(request);
+      EXPECT_TRUE(answer.finished) << answer.describe();
+      EXPECT_TRUE(answer.head || answer.failure) << answer.describe();
+      executor.close();
+      const std::optional<ExitStatus> status = executor.wait_exit();
+      ASSERT_TRUE(status);
+      EXPECT_EQ(status->signal, 0) << status->describe();
+    }
+  }
+}
+
 TEST(FreshMode, GoesOnAfterTheCpuLimit) {
   ExecutorClient executor = ExecutorClient::start();
   ASSERT_TRUE(executor.load(hostile(v1::ISOLATION_FRESH)).ok());
