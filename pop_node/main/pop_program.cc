@@ -191,7 +191,7 @@ Result<void> run_pop(const Options& options) {
   edge.attach(*server);
 
   distribution = std::make_unique<DistributionClient>(
-      io, catalog,
+      io, clock, catalog,
       DistributionClientOptions{.control_address = options.control,
                                 .description = describe(options, server->address())},
       [&pool, &metrics] {

@@ -119,7 +119,7 @@ Result<std::shared_ptr<ExecutorProcess>> ExecutorPool::start_process(ExecutorId 
   load.set_isolation(worker.isolation);
   *load.mutable_limits() = worker.limits;
   auto process = std::make_shared<ExecutorProcess>(
-      io_,
+      io_, clock_,
       ExecutorProcessOptions{.program = options_.executor_program,
                              .arguments = options_.executor_arguments,
                              .start_timeout = options_.start_timeout,

@@ -22,7 +22,6 @@ namespace isopop::pop {
 namespace {
 
 using std::chrono::milliseconds;
-using SteadyClock = std::chrono::steady_clock;
 
 constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr std::chrono::nanoseconds kWatchPeriodMin = milliseconds(10);
@@ -31,9 +30,10 @@ constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 
 }  // namespace
 
-ExecutorProcess::ExecutorProcess(asio::io_context& io, ExecutorProcessOptions options,
-                                 Events events)
+ExecutorProcess::ExecutorProcess(asio::io_context& io, const Clock& clock,
+                                 ExecutorProcessOptions options, Events events)
     : io_(io),
+      clock_(clock),
       options_(std::move(options)),
       events_(std::move(events)),
       socket_(io),
@@ -167,12 +167,12 @@ asio::awaitable<void> ExecutorProcess::watch(std::shared_ptr<ExecutorProcess> se
   while (!self->is_broken_ && !self->is_stopping_) {
     // An idle executor is not watched: the timer sleeps until send_head() wakes it.
     if (self->in_flight_.empty()) {
-      timer.expires_at(SteadyClock::time_point::max());
+      timer.expires_at(asio::steady_timer::time_point::max());
     } else {
       timer.expires_after(period);
     }
     co_await timer.async_wait(kNoThrow);
-    if (self->is_silent(SteadyClock::now())) {
+    if (self->is_silent(self->clock_.now())) {
       self->break_off(ExecutorLost::Why::kSilent, "it was silent for longer than the wall limit");
     }
   }
@@ -182,7 +182,7 @@ asio::awaitable<void> ExecutorProcess::watch(std::shared_ptr<ExecutorProcess> se
   if (!self->is_broken_) self->kill();
 }
 
-bool ExecutorProcess::is_silent(SteadyClock::time_point now) {
+bool ExecutorProcess::is_silent(Instant now) {
   for (auto& [id, request] : in_flight_) {
     const bool is_abandoned = request.run == nullptr;
     if (!is_abandoned && !protocol_.is_executors_turn(id)) request.turn_since = now;
@@ -239,7 +239,7 @@ Result<void> ExecutorProcess::handle(v1::Frame frame) {
       break;
     case v1::Frame::kCredit:
       if (const auto found = in_flight_.find(frame.credit().id()); found != in_flight_.end()) {
-        found->second.turn_since = SteadyClock::now();
+        found->second.turn_since = clock_.now();
         if (found->second.run != nullptr) found->second.run->room.notify();
       }
       break;
@@ -273,7 +273,7 @@ void ExecutorProcess::send_head(RunState& run, v1::RequestHead head) {
   ISOPOP_ASSERT(found != unsent_.end(), "a run that was assigned here");
   run.request_id = ++last_request_id_;
   head.set_id(run.request_id);
-  in_flight_[run.request_id] = {found->second, run.ticket, SteadyClock::now()};
+  in_flight_[run.request_id] = {found->second, run.ticket, clock_.now()};
   unsent_.erase(found);
   protocol_.request_sent(head);
   v1::Frame frame;
@@ -288,7 +288,7 @@ std::size_t ExecutorProcess::send_window(const RunState& run) const {
 
 void ExecutorProcess::send_body(const RunState& run, std::string piece, bool last) {
   protocol_.body_sent(run.request_id, piece.size(), last);
-  in_flight_.at(run.request_id).turn_since = SteadyClock::now();
+  in_flight_.at(run.request_id).turn_since = clock_.now();
   v1::Frame frame;
   v1::BodyChunk& chunk = *frame.mutable_request_body();
   chunk.set_id(run.request_id);
@@ -300,7 +300,7 @@ void ExecutorProcess::send_body(const RunState& run, std::string piece, bool las
 void ExecutorProcess::grant(const RunState& run, std::size_t bytes) {
   const auto found = in_flight_.find(run.request_id);
   if (found == in_flight_.end()) return;
-  found->second.turn_since = SteadyClock::now();
+  found->second.turn_since = clock_.now();
   protocol_.granted(run.request_id, bytes);
   v1::Frame frame;
   frame.mutable_credit()->set_id(run.request_id);
@@ -319,7 +319,7 @@ void ExecutorProcess::abandon(RunState& run) {
   const auto found = in_flight_.find(run.request_id);
   if (found == in_flight_.end()) return;
   found->second.run = nullptr;
-  found->second.turn_since = SteadyClock::now();
+  found->second.turn_since = clock_.now();
   if (protocol_.is_settled(run.request_id)) return;
   v1::Frame frame;
   frame.mutable_cancel()->set_id(run.request_id);
@@ -330,7 +330,7 @@ template <typename Message>
 void ExecutorProcess::deliver(Message message) {
   const auto found = in_flight_.find(message.id());
   if (found == in_flight_.end()) return;
-  found->second.turn_since = SteadyClock::now();
+  found->second.turn_since = clock_.now();
   const std::shared_ptr<RunState>& run = found->second.run;
   if (run == nullptr) return;
   run->events.emplace_back(std::move(message));

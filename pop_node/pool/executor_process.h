@@ -15,6 +15,7 @@
 #include "common/event_loop/asio.h"
 #include "common/process/child.h"
 #include "common/result/result.h"
+#include "common/time/clock.h"
 #include "pop_node/pool/executor_protocol.h"
 #include "pop_node/pool/executor_run.h"
 #include "pop_node/pool/frame_codec.h"
@@ -49,7 +50,8 @@ class ExecutorProcess final : public RunChannel,
     std::function<void(const v1::WorkerFault&)> on_load_fault;
   };
 
-  ExecutorProcess(asio::io_context& io, ExecutorProcessOptions options, Events events);
+  ExecutorProcess(asio::io_context& io, const Clock& clock, ExecutorProcessOptions options,
+                  Events events);
   ~ExecutorProcess() override;
 
   // Starts the process; an error means that there is none and no event will come.
@@ -73,7 +75,7 @@ class ExecutorProcess final : public RunChannel,
   struct InFlight {
     std::shared_ptr<RunState> run;  // null: abandoned, only Finished is awaited
     TicketId ticket{};
-    std::chrono::steady_clock::time_point turn_since;
+    Instant turn_since;
   };
 
   static asio::awaitable<void> serve(std::shared_ptr<ExecutorProcess> self);
@@ -90,9 +92,10 @@ class ExecutorProcess final : public RunChannel,
   void lose_all_runs();
   void break_off(ExecutorLost::Why why, std::string_view reason);
   void mark_broken();
-  [[nodiscard]] bool is_silent(std::chrono::steady_clock::time_point now);
+  [[nodiscard]] bool is_silent(Instant now);
 
   asio::io_context& io_;
+  const Clock& clock_;
   ExecutorProcessOptions options_;
   Events events_;
   asio::local::stream_protocol::socket socket_;

@@ -20,7 +20,6 @@ namespace isopop::pop {
 namespace {
 
 using std::chrono::milliseconds;
-using SteadyClock = std::chrono::steady_clock;
 
 enum class Step { kStarted, kRead, kWritten, kFinished };
 
@@ -36,7 +35,7 @@ struct Stream {
   std::deque<v1::PopMessage> outgoing;  // the first is being written
   grpc::Status status;
   std::optional<Error> given_up;  // why we ended it ourselves
-  SteadyClock::time_point heard_at{};
+  Instant heard_at{};
   bool is_started = false;
   bool is_finishing = false;
 };
@@ -51,9 +50,10 @@ struct Tag {
 
 class DistributionClient::Impl final : public std::enable_shared_from_this<Impl> {
  public:
-  Impl(asio::io_context& io, WorkerCatalog& catalog, DistributionClientOptions options,
-       HeartbeatSource heartbeat)
+  Impl(asio::io_context& io, const Clock& clock, WorkerCatalog& catalog,
+       DistributionClientOptions options, HeartbeatSource heartbeat)
       : io_(io),
+        clock_(clock),
         catalog_(catalog),
         options_(std::move(options)),
         heartbeat_(std::move(heartbeat)),
@@ -149,7 +149,7 @@ class DistributionClient::Impl final : public std::enable_shared_from_this<Impl>
   }
 
   void on_message() {
-    stream_->heard_at = SteadyClock::now();
+    stream_->heard_at = clock_.now();
     const bool was_welcome = stream_->session.is_welcome();
     Result<std::vector<v1::PopMessage>> answers =
         stream_->session.on_message(std::move(stream_->incoming));
@@ -210,7 +210,7 @@ class DistributionClient::Impl final : public std::enable_shared_from_this<Impl>
   void send_heartbeat() {
     if (!is_connected() || stream_->is_finishing) return;
     if (stream_->session.is_fetching() &&
-        SteadyClock::now() - stream_->heard_at > options_.fetch_timeout) {
+        clock_.now() - stream_->heard_at > options_.fetch_timeout) {
       give_up(Error{ErrorCode::kDeadlineExceeded, "a bundle that was asked for did not come"});
       return;
     }
@@ -222,6 +222,7 @@ class DistributionClient::Impl final : public std::enable_shared_from_this<Impl>
   }
 
   asio::io_context& io_;
+  const Clock& clock_;
   WorkerCatalog& catalog_;
   DistributionClientOptions options_;
   HeartbeatSource heartbeat_;
@@ -238,9 +239,10 @@ class DistributionClient::Impl final : public std::enable_shared_from_this<Impl>
   std::jthread thread_;
 };
 
-DistributionClient::DistributionClient(asio::io_context& io, WorkerCatalog& catalog,
-                                       DistributionClientOptions options, HeartbeatSource heartbeat)
-    : impl_(std::make_shared<Impl>(io, catalog, std::move(options), std::move(heartbeat))) {}
+DistributionClient::DistributionClient(asio::io_context& io, const Clock& clock,
+                                       WorkerCatalog& catalog, DistributionClientOptions options,
+                                       HeartbeatSource heartbeat)
+    : impl_(std::make_shared<Impl>(io, clock, catalog, std::move(options), std::move(heartbeat))) {}
 
 DistributionClient::~DistributionClient() {
   impl_->stop();

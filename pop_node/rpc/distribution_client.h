@@ -7,6 +7,7 @@
 
 #include "common/event_loop/asio.h"
 #include "common/result/result.h"
+#include "common/time/clock.h"
 #include "pop_node/rpc/distribution_session.h"
 
 namespace isopop::pop {
@@ -30,7 +31,7 @@ class DistributionClient final {
  public:
   using HeartbeatSource = std::function<v1::Heartbeat()>;
 
-  DistributionClient(asio::io_context& io, WorkerCatalog& catalog,
+  DistributionClient(asio::io_context& io, const Clock& clock, WorkerCatalog& catalog,
                      DistributionClientOptions options, HeartbeatSource heartbeat);
   // Ends the stream at once.
   ~DistributionClient();

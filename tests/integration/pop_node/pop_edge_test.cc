@@ -215,6 +215,20 @@ TEST_F(PopEdgeTest, ASlowBodyTakesNoExecutorAwayFromOthers) {
   EXPECT_EQ(pop_.metric("isopop_pop_requests_running"), 0);
 }
 
+TEST_F(PopEdgeTest, AClientThatSendsOneByteAtATimeGets408AndOthersFeelNothing) {
+  const PopProcess hurried(control_.address(),
+                           {.executor = {}, .arguments = {"--head-timeout", "500 ms"}});
+  RawClient slow(hurried.address());
+  const auto began = std::chrono::steady_clock::now();
+  ASSERT_TRUE(slow.send("G"));
+  EXPECT_EQ(request(hurried.address(), "nobody.example").value().status, 404U);
+  ASSERT_TRUE(slow.send("E"));
+  const Result<RawResponse> answer = slow.read_response();
+  ASSERT_TRUE(answer.ok());
+  EXPECT_EQ(answer.value().status, 408U);
+  EXPECT_GE(std::chrono::steady_clock::now() - began, std::chrono::milliseconds(400));
+}
+
 TEST_F(PopEdgeTest, CurlIsServed) {
   deploy("hello", "export default { fetch() { return new Response('hello curl\\n') } }");
   const test::CommandOutcome curl = test::run_command(

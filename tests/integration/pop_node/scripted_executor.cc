@@ -26,6 +26,7 @@
 #include <string>
 #include <string_view>
 
+#include "common/text/text.h"
 #include "isopop/v1/executor.pb.h"
 #include "pop_node/pool/frame_codec.h"
 
@@ -101,7 +102,7 @@ class ScriptedExecutor {
       frame.mutable_response()->set_id(id);
       frame.mutable_response()->set_status(200);
       send(frame);
-      left_[id] = std::stoull(argument_);
+      left_[id] = parse_unsigned(argument_).value_or(0);
       windows_[id] = kBodyWindowBytes;
       download(id);
     }
