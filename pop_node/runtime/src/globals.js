@@ -1,5 +1,9 @@
-// Puts a name on the global object the way web interfaces stand there: writable, not enumerable.
+// Puts a name on the global object the way web interfaces stand there: writable, not enumerable. A
+// class gets that name, whatever the bundler has called it.
 export function expose(name, value) {
+  if (typeof value === 'function' && value.name !== name) {
+    Object.defineProperty(value, 'name', { value: name, configurable: true });
+  }
   Object.defineProperty(globalThis, name, {
     value, writable: true, enumerable: false, configurable: true,
   });

@@ -103,6 +103,40 @@ TEST_P(Faults, LogsErrorsThatNobodyHandles) {
   }
 }
 
+TEST(Console, WritesWhatAPersonCanRead) {
+  ExecutorClient executor = ExecutorClient::start();
+  ASSERT_TRUE(executor
+                  .load(make_load(R"(export default { fetch() {
+    class Place { constructor() { this.name = "it's"; this.self = this; } }
+    console.log('%s has %d', 'it', 4.5, { a: [1, 'two', { b: { c: { d: 1 } } }] });
+    console.info(new Place(), new Map([['k', new Set([1])]]), new Headers({ a: 'b' }));
+    console.warn([undefined, null, -0, 10n, Symbol('s')], new Uint8Array(2), () => 1);
+    console.group('outer');
+    console.debug('inner\nlines');
+    console.groupEnd();
+    console.error(new URL('http://a.example/'), new Date(0), /x/g);
+    return new Response('');
+  } };)"))
+                  .ok());
+  const Answer answer = executor.fetch();
+  const std::pair<const char*, const char*> expected[] = {
+      {"log", "it has 4.5 { a: [ 1, 'two', { b: [Object] } ] }"},
+      {"info",
+       "Place { name: \"it's\", self: [Circular *1] } Map(1) { 'k' => Set(1) { 1 } } "
+       "Headers { 'a' => 'b' }"},
+      {"warn",
+       "[ undefined, null, -0, 10n, Symbol(s) ] Uint8Array(2) [ 0, 0 ] [Function (anonymous)]"},
+      {"log", "outer"},
+      {"debug", "  inner\n  lines"},
+      {"error", "'http://a.example/' 1970-01-01T00:00:00.000Z /x/g"},
+  };
+  ASSERT_EQ(answer.logs.size(), std::size(expected)) << answer.describe();
+  for (std::size_t i = 0; i < std::size(expected); ++i) {
+    EXPECT_EQ(answer.logs[i].level(), expected[i].first);
+    EXPECT_EQ(answer.logs[i].text(), expected[i].second);
+  }
+}
+
 TEST(TopLevel, IsRefusedWithItsPlace) {
   ExecutorClient executor = ExecutorClient::start();
   const v1::Loaded loaded = executor.load(make_load("\n\nnull.x;\nexport default { fetch() {} };"));

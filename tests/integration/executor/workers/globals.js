@@ -21,6 +21,15 @@ export default suite({
       equal([name, typeof globalThis[name]], [name, 'undefined']);
     }
   },
+  'classes have their names': () => {
+    for (const name of ['Request', 'Response', 'Headers', 'URL', 'URLSearchParams', 'TextEncoder',
+      'TextDecoder', 'ReadableStream', 'WritableStream', 'TransformStream', 'Event', 'EventTarget',
+      'AbortController', 'AbortSignal', 'DOMException', 'ExecutionContext']) {
+      equal(globalThis[name].name, name);
+      ok(!Object.keys(globalThis).includes(name), `${name} is enumerable`);
+    }
+    equal(setTimeout.name, 'setTimeout');
+  },
   'self and navigator': () => {
     ok(self === globalThis);
     equal(navigator.userAgent, 'Isopop');
