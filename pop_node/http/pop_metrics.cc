@@ -12,7 +12,7 @@ void PopMetrics::count(const Answer& answer) {
   ++requests_;
   if (answer.status >= 500) ++errors_;
   const std::string status =
-      answer.status == 0 ? "client_gone" : std::to_string(answer.status / 100) + "xx";
+      answer.status == 0 ? "unanswered" : std::to_string(answer.status / 100) + "xx";
   registry_
       .counter("isopop_pop_requests_total", "Requests by the class of their answer.",
                {{"status", status}})

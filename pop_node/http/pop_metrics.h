@@ -17,9 +17,9 @@ class PopMetrics final {
  public:
   PopMetrics();
 
-  // One answer went out, or its client had gone. `start` is "" when no executor was asked.
+  // One request is over. `start` is "" when no executor was asked.
   struct Answer {
-    unsigned status = 0;  // 0: nobody was there to be answered
+    unsigned status = 0;  // 0: the client was gone, or the server refused it (slow or broken body)
     std::string_view start;
     std::chrono::nanoseconds total{};
     std::chrono::nanoseconds queued{};

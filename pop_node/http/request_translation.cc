@@ -32,6 +32,43 @@ bool is_target(std::string_view text) {
                      [](char c) { return static_cast<unsigned char>(c) > ' ' && c != '\x7f'; });
 }
 
+// Frames carry text as UTF-8. What else a client sends in a target is written in ASCII, as a URL
+// parser would do it.
+std::string in_ascii(std::string_view text) {
+  constexpr std::string_view kDigits = "0123456789ABCDEF";
+  std::string ascii;
+  ascii.reserve(text.size());
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < 0x80) {
+      ascii.push_back(c);
+    } else {
+      ascii.append({'%', kDigits[byte >> 4U], kDigits[byte & 0xFU]});
+    }
+  }
+  return ascii;
+}
+
+// Whether the bytes are UTF-8 without overlong forms and surrogates.
+bool is_utf8(std::string_view text) {
+  for (std::size_t i = 0; i < text.size();) {
+    const auto lead = static_cast<unsigned char>(text[i]);
+    std::size_t size = 1;
+    if (lead >= 0x80) size = lead >= 0xF0 ? 4 : lead >= 0xE0 ? 3 : 2;
+    if ((lead >= 0x80 && lead < 0xC2) || lead > 0xF4 || i + size > text.size()) return false;
+    for (std::size_t k = 1; k < size; ++k) {
+      const auto next = static_cast<unsigned char>(text[i + k]);
+      if ((next & 0xC0U) != 0x80) return false;
+      if (k == 1 && ((lead == 0xE0 && next < 0xA0) || (lead == 0xED && next > 0x9F) ||
+                     (lead == 0xF0 && next < 0x90) || (lead == 0xF4 && next > 0x8F))) {
+        return false;
+      }
+    }
+    i += size;
+  }
+  return true;
+}
+
 void remove_own_headers(http::Headers& headers) {
   std::vector<std::string> names;
   for (const http::HeaderView header : headers) {
@@ -59,8 +96,8 @@ Result<RequestTarget> parse_target(const http::RequestHead& head) {
   }
   target.host = host_name(target.authority);
   target.path = std::string(path);
-  target.url = "http://" + target.authority + target.path;
-  if (parts.has_query) target.url.append("?").append(parts.query);
+  target.url = "http://" + target.authority + in_ascii(target.path);
+  if (parts.has_query) target.url.append("?").append(in_ascii(parts.query));
   return target;
 }
 
@@ -88,10 +125,11 @@ v1::RequestHead to_executor_request(http::RequestHead& head, const RequestTarget
 
 v1::ClientPlace client_place(const http::Headers& headers) {
   v1::ClientPlace place;
-  place.set_city(std::string(
-      truncate_utf8(headers.get(header_names::kClientCity).value_or(""), kCityBytesMax)));
+  const std::string_view city =
+      truncate_utf8(headers.get(header_names::kClientCity).value_or(""), kCityBytesMax);
+  if (is_utf8(city)) place.set_city(std::string(city));
   const std::string_view country = headers.get(header_names::kClientCountry).value_or("");
-  if (country.size() == 2) place.set_country(std::string(country));
+  if (country.size() == 2 && is_utf8(country)) place.set_country(std::string(country));
 
   const std::string_view location = headers.get(header_names::kClientLocation).value_or("");
   const std::vector<std::string_view> numbers = split(location, ',');

@@ -21,6 +21,18 @@ TEST(RequestTranslationTest, MakesAnAbsoluteUrl) {
   EXPECT_EQ(target.path, "/a");
 }
 
+TEST(RequestTranslationTest, WritesBytesThatAreNoAsciiAsAUrlDoes) {
+  EXPECT_EQ(parse_target(get("/\xff?\xc3\xa9", {{"host", "h"}})).value().url,
+            "http://h/%FF?%C3%A9");
+}
+
+TEST(RequestTranslationTest, ACityThatIsNoTextIsLeftOut) {
+  EXPECT_EQ(client_place({{"isopop-client-city", "S\xc3\xa3o Paulo"}}).city(), "S\xc3\xa3o Paulo");
+  for (const char* text : {"\xff", "\xc0\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "a\xc3"}) {
+    EXPECT_EQ(client_place({{"isopop-client-city", text}}).city(), "") << text;
+  }
+}
+
 TEST(RequestTranslationTest, AnAbsoluteTargetCountsMoreThanTheHostHeader) {
   const RequestTarget target =
       parse_target(get("http://one.example/x", {{"host", "two.example"}})).value();
