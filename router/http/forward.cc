@@ -35,6 +35,10 @@ Connection connection_of(const http::Exchange& exchange) {
   return exchange.requests_before_on_connection() == 0 ? Connection::kNew : Connection::kKept;
 }
 
+std::string location_text(const ClientLocation& client) {
+  return fmt::format("{:.6g},{:.6g}", client.place.latitude_deg, client.place.longitude_deg);
+}
+
 }  // namespace
 
 std::string_view to_string(NetMode mode) {
@@ -107,8 +111,7 @@ void Forward::prepare_request() {
   headers.remove(header_names::kClientId);
   headers.remove(header_names::kConnection);
   const ClientLocation& client = route_->client;
-  headers.set(header_names::kClientLocation,
-              fmt::format("{:.6g},{:.6g}", client.place.latitude_deg, client.place.longitude_deg));
+  headers.set(header_names::kClientLocation, location_text(client));
   headers.remove(header_names::kClientCity);
   headers.remove(header_names::kClientCountry);
   if (!client.city.empty()) headers.add(header_names::kClientCity, client.city);
@@ -132,8 +135,9 @@ asio::awaitable<void> Forward::try_candidates() {
     if (settled) co_return;
   }
   context_.metrics.count(Outcome::kUnreachable);
-  co_await answer_error(502, fmt::format("no PoP could be reached: {}",
-                                         last_error_ ? last_error_->message : "no address"));
+  std::string text = "no PoP could be reached: ";
+  text.append(last_error_ ? std::string_view(last_error_->message) : "no address is known");
+  co_await answer_error(502, std::move(text));
 }
 
 // Whether the request is over: answered, or not to be given to another PoP.
@@ -151,10 +155,10 @@ asio::awaitable<bool> Forward::try_one(const Candidate& candidate) {
     co_return true;
   }
   context_.metrics.count(Outcome::kBrokenOff);
-  const bool late = last_error_->code == ErrorCode::kDeadlineExceeded;
-  co_await answer_error(late ? 504 : 502,
-                        fmt::format("PoP {} failed after the request was sent: {}",
-                                    candidate.pop->id, last_error_->message));
+  const unsigned code = last_error_->code == ErrorCode::kDeadlineExceeded ? 504 : 502;
+  std::string text = fmt::format("PoP {} failed after the request was sent: {}", candidate.pop->id,
+                                 last_error_->message);
+  co_await answer_error(code, std::move(text));
   co_return true;
 }
 
@@ -314,6 +318,8 @@ void Forward::decorate(http::ResponseHead& head) {
   http::remove_hop_by_hop(headers);
   headers.set(header_names::kPop, candidate_->pop->id);
   headers.set(header_names::kDistanceKm, fmt::format("{:.1f}", candidate_->distance_km));
+  // So that who measures knows where the client was placed.
+  headers.set(header_names::kClientLocation, location_text(route_->client));
   headers.set(header_names::kNet, to_string(context_.net));
   phases_.router = context_.clock.now() - began_ - phases_.pop - waited_;
   std::string timing;

@@ -76,6 +76,8 @@ class PopsWatch::Worker {
     bool said_lost = false;
     while (true) {
       grpc::ClientContext context;
+      // The channel connects as soon as somebody listens, instead of failing calls meanwhile.
+      context.set_wait_for_ready(true);
       if (!set_context(&context)) return;
       const std::size_t updates = read_stream(context);
       if (!set_context(nullptr)) return;
