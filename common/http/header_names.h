@@ -22,7 +22,7 @@ inline constexpr std::string_view kClientCountry = "isopop-client-country";  // 
 inline constexpr std::string_view kRay = "isopop-ray";      // "<16 hex>-AMS"
 inline constexpr std::string_view kStart = "isopop-start";  // cold fresh warm pristine container
 
-// Router to client.
+// Router to client, besides kClientLocation: where the client was placed.
 inline constexpr std::string_view kPop = "isopop-pop";                 // "AMS"
 inline constexpr std::string_view kDistanceKm = "isopop-distance-km";  // "12.3"
 inline constexpr std::string_view kNet = "isopop-net";                 // real, account
