@@ -98,6 +98,50 @@ http::FetchOutcome BlockingClient::fetch(const std::string& address, http::Reque
   return std::move(*outcome);
 }
 
+namespace {
+
+asio::awaitable<void> send_body(http::ClientCall& call, std::string_view body, bool& done) {
+  constexpr std::size_t kPiece = 50'000;
+  bool good = true;
+  while (good && !body.empty()) {
+    const std::string_view piece = body.substr(0, kPiece);
+    const Result<void> written = co_await call.write(piece);
+    good = written.ok();
+    body.remove_prefix(piece.size());
+  }
+  if (good) (co_await call.finish_body()).ignore("seen when the answer is read");
+  done = true;
+}
+
+asio::awaitable<Result<http::Response>> read_answer(http::ClientCall& call) {
+  http::Response response;
+  ISOPOP_CO_TRY_ASSIGN(response.head, co_await call.read_head());
+  while (true) {
+    ISOPOP_CO_TRY_ASSIGN(const std::string piece, co_await call.read_body());
+    if (piece.empty()) co_return response;
+    response.body += piece;
+  }
+}
+
+}  // namespace
+
+http::FetchOutcome BlockingClient::exchange(const std::string& address, http::RequestHead request,
+                                            std::string_view body) {
+  std::optional<http::FetchOutcome> outcome;
+  run([&](http::ClientPool& pool) -> asio::awaitable<void> {
+    auto opened = co_await pool.open(parse_endpoint(address).value());
+    const std::unique_ptr<http::ClientCall> call = std::move(opened).value();
+    const Result<void> started = co_await call->start(request, body.size());
+    EXPECT_TRUE(started.ok());
+    bool sent = false;
+    asio::co_spawn(state_->io, send_body(*call, body, sent), asio::detached);
+    Result<http::Response> response = co_await read_answer(*call);
+    while (!sent) co_await pause_for(std::chrono::milliseconds(1));
+    outcome.emplace(http::FetchOutcome{.response = std::move(response)});
+  });
+  return std::move(*outcome);
+}
+
 http::FetchOutcome BlockingClient::get(const std::string& address, const std::string& path,
                                        const http::Headers& headers) {
   http::RequestHead request;

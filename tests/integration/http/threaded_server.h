@@ -3,6 +3,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 
 #include "common/http/client_pool.h"
 #include "common/http/server.h"
@@ -49,6 +50,9 @@ class BlockingClient {
   http::FetchOutcome fetch(const std::string& address, http::RequestHead request,
                            std::string body = "",
                            std::chrono::milliseconds timeout = std::chrono::seconds(20));
+  // Sends the body while the answer is already being read, as a proxy's streaming needs.
+  http::FetchOutcome exchange(const std::string& address, http::RequestHead request,
+                              std::string_view body);
   // A GET of that path.
   http::FetchOutcome get(const std::string& address, const std::string& path,
                          const http::Headers& headers = {});

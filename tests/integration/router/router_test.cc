@@ -185,7 +185,7 @@ TEST_F(RouterTest, StreamsLargeBodiesBothWays) {
   for (std::size_t i = 0; i < sent.size(); i += 997) sent[i] = static_cast<char>('a' + i % 26);
   http::RequestHead request;
   request.method = "POST";
-  const http::FetchOutcome outcome = client_.fetch(address_, request, sent);
+  const http::FetchOutcome outcome = client_.exchange(address_, request, sent);
   EXPECT_EQ(status(outcome), 200U);
   EXPECT_TRUE(body(outcome) == sent) << body(outcome).size() << " of " << sent.size();
 }
