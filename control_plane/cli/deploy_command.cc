@@ -31,6 +31,7 @@ std::string user_name() {
   return user == nullptr ? "" : std::string(truncate_utf8(user, 64));
 }
 
+// The name that was given, else the folder's or file's own.
 std::string name_of(const DeployOptions& options) {
   if (!options.name.empty()) return options.name;
   std::error_code error;
@@ -66,9 +67,17 @@ Result<v1::WorkerSettings> settings_of(const DeployOptions& options) {
 }
 
 Result<v1::DeployRequest::Start> start_of(const DeployOptions& options) {
+  std::error_code error;
+  if (!std::filesystem::exists(options.path, error)) {
+    return invalid_argument(fmt::format("{}: No such file or folder", options.path));
+  }
   v1::DeployRequest::Start start;
   start.set_worker(name_of(options));
-  ISOPOP_TRY(check_worker_name(start.worker()));
+  Result<void> named = check_worker_name(start.worker());
+  if (!named.ok() && options.name.empty()) {
+    return invalid_argument(fmt::format("{}; give it a name with --name", named.error().message));
+  }
+  ISOPOP_TRY(named);
   ISOPOP_TRY_ASSIGN(const std::vector<std::string> routes, canonical_routes(options.routes));
   for (const std::string& route : routes) start.add_routes(route);
   ISOPOP_TRY_ASSIGN(*start.mutable_settings(), settings_of(options));
@@ -229,9 +238,6 @@ ExitCode run_deploy(const GlobalOptions& global, const DeployOptions& options) {
   Result<v1::DeployRequest::Start> start = start_of(options);
   if (!start.ok()) return terminal.fail(ExitCode::kUsage, start.error().message);
   const Result<Upload> upload = read_upload(options, std::move(start).value());
-  if (!upload.ok() && upload.error().code == ErrorCode::kNotFound) {
-    return terminal.fail(ExitCode::kUsage, upload.error().message);
-  }
   if (!upload.ok()) return terminal.fail(ExitCode::kWorkerInvalid, upload.error().message);
   if (!upload.value().folder.skipped.empty()) {
     const std::vector<std::string>& skipped = upload.value().folder.skipped;

@@ -44,6 +44,10 @@ class CommandLine final {
     app_.require_subcommand(1);
     app_.fallthrough();
     app_.footer(kFooter);
+    app_.failure_message([](const CLI::App* app, const CLI::Error& error) {
+      return fmt::format("error: {}\n  {} --help shows what it takes\n", error.what(),
+                         app->get_name());
+    });
     endpoint_flag_ = app_.add_option("--endpoint", global_.endpoint,
                                      "Control plane, HOST:PORT (or POPCTL_ENDPOINT)");
     state_flag_ = app_.add_option("--state", global_.state,
@@ -52,7 +56,7 @@ class CommandLine final {
     const std::map<std::string, OutputFormat> formats = {{"table", OutputFormat::kTable},
                                                          {"json", OutputFormat::kJson}};
     app_.add_option("-o,--output", global_.output, "table or json")
-        ->transform(CLI::Transformer(formats))
+        ->transform(CLI::CheckedTransformer(formats))
         ->option_text("table|json");
     add_deploy();
     add_lists();

@@ -1,0 +1,403 @@
+#include "control_plane/distribution/distributor.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace isopop::control {
+namespace {
+
+using ::testing::Contains;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+using ::testing::IsEmpty;
+using ::testing::Not;
+using Id = Distributor::SessionId;
+
+v1::WorkerVersion version_of(const std::string& worker, std::uint64_t number) {
+  v1::WorkerVersion version;
+  version.set_worker(worker);
+  version.set_number(number);
+  version.set_bundle_sha256(worker + std::to_string(number));
+  return version;
+}
+
+class DistributorTest : public ::testing::Test {
+ protected:
+  static v1::PopMessage hello(const std::string& pop,
+                              const std::vector<v1::WorkerVersion>& held = {}) {
+    v1::PopMessage message;
+    v1::Hello& said = *message.mutable_hello();
+    said.set_protocol_version(kProtocolVersion);
+    said.mutable_identity()->set_id(pop);
+    said.set_http_address("127.0.0.1:8080");
+    for (const v1::WorkerVersion& version : held) {
+      v1::HeldVersion& entry = *said.add_held();
+      entry.set_worker(version.worker());
+      entry.set_number(version.number());
+      entry.set_bundle_sha256(version.bundle_sha256());
+    }
+    return message;
+  }
+
+  Id connect(const std::string& pop, const std::vector<v1::WorkerVersion>& held = {}) {
+    const Id id = distributor_.open("ipv4:127.0.0.1:9");
+    distributor_.receive(id, hello(pop, held));
+    return id;
+  }
+
+  // Everything the stream would write now.
+  std::vector<v1::ControlMessage> drain(Id id) {
+    std::vector<v1::ControlMessage> messages;
+    while (auto message = distributor_.next_message(id)) messages.push_back(*std::move(message));
+    return messages;
+  }
+
+  void ack(Id id, std::uint64_t nonce) {
+    v1::PopMessage message;
+    message.mutable_ack()->set_nonce(nonce);
+    distributor_.receive(id, message);
+  }
+  void nack(Id id, std::uint64_t nonce, std::uint64_t kept, const std::string& error) {
+    v1::PopMessage message;
+    message.mutable_nack()->set_nonce(nonce);
+    message.mutable_nack()->set_kept_number(kept);
+    message.mutable_nack()->set_error(error);
+    distributor_.receive(id, message);
+  }
+  void ack_all(Id id) {
+    for (const v1::ControlMessage& message : drain(id)) {
+      if (message.has_push()) ack(id, message.push().nonce());
+    }
+  }
+  void forget_effects() { static_cast<void>(distributor_.take_effects()); }
+  void heartbeat(Id id) {
+    v1::PopMessage message;
+    message.mutable_heartbeat()->set_requests(1);
+    distributor_.receive(id, message);
+  }
+  void pass(std::chrono::milliseconds time) {
+    clock_.advance(time);
+    distributor_.tick();
+  }
+  void set_live(const std::string& worker, std::uint64_t number) {
+    distributor_.set_live(version_of(worker, number), clock_.now());
+  }
+  v1::PopState state(const std::string& pop) { return distributor_.pop(pop)->state(); }
+
+  ManualClock clock_;
+  Distributor distributor_{clock_};
+};
+
+TEST_F(DistributorTest, NewPopGetsEverything) {
+  set_live("a", 1);
+  set_live("b", 2);
+  const Id id = connect("AMS");
+  EXPECT_THAT(distributor_.take_effects().sendable, Contains(id));
+  const auto messages = drain(id);
+  ASSERT_EQ(messages.size(), 3U);
+  EXPECT_EQ(messages[0].welcome().workers(), 2U);
+  EXPECT_EQ(messages[1].push().live().worker(), "a");
+  EXPECT_EQ(messages[2].push().live().number(), 2U);
+}
+
+TEST_F(DistributorTest, ReturningPopGetsTheDifferenceOnly) {
+  set_live("same", 1);
+  set_live("newer", 2);
+  set_live("missing", 1);
+  const Id id =
+      connect("AMS", {version_of("same", 1), version_of("newer", 1), version_of("gone", 5)});
+  const auto messages = drain(id);
+  ASSERT_EQ(messages.size(), 4U);
+  EXPECT_EQ(messages[0].welcome().workers(), 3U);
+  EXPECT_EQ(messages[1].push().removed(), "gone");
+  EXPECT_EQ(messages[2].push().live().worker(), "missing");
+  EXPECT_EQ(messages[3].push().live().worker(), "newer");
+}
+
+TEST_F(DistributorTest, SameNumberWithOtherCodeIsSentAgain) {
+  set_live("a", 1);
+  v1::WorkerVersion other = version_of("a", 1);
+  other.set_bundle_sha256("of another registry");
+  EXPECT_EQ(drain(connect("AMS", {other})).size(), 2U);
+}
+
+TEST_F(DistributorTest, PopIsReadyOnceItAnsweredItsSnapshot) {
+  set_live("a", 1);
+  const Id id = connect("AMS");
+  EXPECT_EQ(state("AMS"), v1::POP_STATE_STARTING);
+  forget_effects();
+  ack_all(id);
+  EXPECT_EQ(state("AMS"), v1::POP_STATE_READY);
+  EXPECT_THAT(distributor_.take_effects().pops_changed, Contains("AMS"));
+}
+
+TEST_F(DistributorTest, PopThatMissesNothingIsReadyAtOnce) {
+  set_live("a", 1);
+  connect("AMS", {version_of("a", 1)});
+  EXPECT_EQ(state("AMS"), v1::POP_STATE_READY);
+  EXPECT_TRUE(distributor_.progress("a", 1).done());
+}
+
+TEST_F(DistributorTest, NackedSnapshotMakesReadyToo) {
+  set_live("a", 1);
+  const Id id = connect("AMS");
+  nack(id, drain(id)[1].push().nonce(), 0, "no");
+  EXPECT_EQ(state("AMS"), v1::POP_STATE_READY);
+}
+
+TEST_F(DistributorTest, NewVersionGoesToEveryPop) {
+  const Id ams = connect("AMS");
+  const Id fra = connect("FRA");
+  drain(ams);
+  drain(fra);
+  forget_effects();
+  set_live("a", 1);
+  EXPECT_THAT(distributor_.take_effects().sendable, ElementsAre(ams, fra));
+  ack_all(ams);
+  EXPECT_EQ(distributor_.progress("a", 1).acked(), 1U);
+  EXPECT_EQ(distributor_.pops_live("a"), 1U);
+  clock_.advance(std::chrono::milliseconds(30));
+  ack_all(fra);
+  const v1::VersionProgress progress = distributor_.progress("a", 1);
+  EXPECT_TRUE(progress.done());
+  EXPECT_THAT(progress.ack_ms(), ElementsAre(0.0, 30.0));
+  EXPECT_EQ(distributor_.pop("FRA")->workers(0).number(), 1U);
+}
+
+TEST_F(DistributorTest, RemovalReachesPops) {
+  set_live("a", 1);
+  const Id id = connect("AMS", {version_of("a", 1)});
+  drain(id);
+  distributor_.remove("a");
+  const auto messages = drain(id);
+  ASSERT_EQ(messages.size(), 1U);
+  EXPECT_EQ(messages[0].push().removed(), "a");
+  ack(id, messages[0].push().nonce());
+  EXPECT_EQ(distributor_.pop("AMS")->workers_size(), 0);
+  EXPECT_TRUE(distributor_.progress("a", 1).superseded());
+}
+
+TEST_F(DistributorTest, NackKeepsTheOldVersion) {
+  set_live("a", 1);
+  const Id id = connect("AMS");
+  ack_all(id);
+  set_live("a", 2);
+  nack(id, drain(id)[0].push().nonce(), 1, "does not compile");
+  EXPECT_EQ(distributor_.pop("AMS")->workers(0).number(), 1U);
+  EXPECT_EQ(distributor_.progress("a", 2).rejections(0).error(), "does not compile");
+  EXPECT_EQ(distributor_.pops_live("a"), 0U);
+}
+
+TEST_F(DistributorTest, LateAckOfAnOlderVersionIsNotMistakenForTheNewOne) {
+  const Id id = connect("AMS");
+  drain(id);
+  set_live("a", 1);
+  const std::uint64_t first = drain(id)[0].push().nonce();
+  set_live("a", 2);
+  const std::uint64_t second = drain(id)[0].push().nonce();
+  ack(id, first);
+  EXPECT_EQ(distributor_.progress("a", 2).acked(), 0U);
+  ack(id, second);
+  EXPECT_TRUE(distributor_.progress("a", 2).done());
+}
+
+TEST_F(DistributorTest, ThreeMissedHeartbeatsMeanDown) {
+  const Id id = connect("AMS");
+  for (int i = 0; i < 13; ++i) pass(std::chrono::milliseconds(250));
+  EXPECT_EQ(state("AMS"), v1::POP_STATE_DOWN);
+  const Distributor::Effects effects = distributor_.take_effects();
+  EXPECT_THAT(effects.closed, Contains(id));
+  EXPECT_THAT(effects.pops_changed, Contains("AMS"));
+  EXPECT_THAT(distributor_.connected(), IsEmpty());
+}
+
+TEST_F(DistributorTest, HeartbeatsKeepAPopUp) {
+  const Id id = connect("AMS");
+  for (int i = 0; i < 100; ++i) {
+    pass(std::chrono::milliseconds(250));
+    if (i % 4 == 0) heartbeat(id);
+  }
+  EXPECT_EQ(state("AMS"), v1::POP_STATE_READY);
+}
+
+TEST_F(DistributorTest, OwnStandstillIsNotHeldAgainstPops) {
+  connect("AMS");
+  pass(std::chrono::milliseconds(250));
+  pass(std::chrono::seconds(60));
+  EXPECT_EQ(state("AMS"), v1::POP_STATE_READY);
+}
+
+TEST_F(DistributorTest, PopThatNeverAnswersLosesItsStreamAndNobodyElseWaits) {
+  const Id stuck = connect("AMS");
+  const Id fine = connect("FRA");
+  drain(stuck);
+  drain(fine);
+  set_live("a", 1);
+  drain(stuck);
+  ack_all(fine);
+  EXPECT_EQ(distributor_.progress("a", 1).acked(), 1U);
+  for (int i = 0; i < 130; ++i) {
+    pass(std::chrono::milliseconds(500));
+    heartbeat(stuck);
+    heartbeat(fine);
+  }
+  EXPECT_EQ(state("AMS"), v1::POP_STATE_DOWN);
+  EXPECT_EQ(state("FRA"), v1::POP_STATE_READY);
+  EXPECT_TRUE(distributor_.progress("a", 1).done());
+}
+
+TEST_F(DistributorTest, PopThatDoesNotReadIsCutOffWhenTooMuchWaits) {
+  Distributor distributor(clock_, {.queue_max = 10});
+  const Id id = distributor.open("peer");
+  distributor.receive(id, hello("AMS"));
+  for (int i = 0; i < 100; ++i) {
+    distributor.set_live(version_of("w" + std::to_string(i), 1), clock_.now());
+    distributor.remove("w" + std::to_string(i));
+  }
+  EXPECT_THAT(distributor.take_effects().closed, Contains(id));
+  EXPECT_EQ(distributor.pop("AMS")->state(), v1::POP_STATE_DOWN);
+}
+
+TEST_F(DistributorTest, WrongProtocolVersionIsRefusedWithAdvice) {
+  v1::PopMessage message = hello("AMS");
+  message.mutable_hello()->set_protocol_version(kProtocolVersion + 1);
+  const Id id = distributor_.open("peer");
+  distributor_.receive(id, message);
+  EXPECT_THAT(distributor_.take_effects().closed, Contains(id));
+  const auto messages = drain(id);
+  ASSERT_EQ(messages.size(), 1U);
+  EXPECT_THAT(messages[0].refusal().reason(), HasSubstr("update isopop-control"));
+  EXPECT_THAT(distributor_.pops(), IsEmpty());
+}
+
+TEST_F(DistributorTest, NonsensicalHelloIsRefused) {
+  const auto refused = [this](const v1::PopMessage& message) {
+    const Id id = distributor_.open("peer");
+    distributor_.receive(id, message);
+    const auto messages = drain(id);
+    return messages.size() == 1 && messages[0].has_refusal();
+  };
+  EXPECT_TRUE(refused(hello("")));
+  EXPECT_TRUE(refused(hello("A/B")));
+  EXPECT_TRUE(refused(hello(std::string(1000, 'A'))));
+  v1::PopMessage off_the_map = hello("AMS");
+  off_the_map.mutable_hello()->mutable_identity()->set_latitude_deg(95);
+  EXPECT_TRUE(refused(off_the_map));
+}
+
+TEST_F(DistributorTest, NewestStreamOfAPopWins) {
+  const Id old = connect("AMS");
+  drain(old);
+  forget_effects();
+  const Id fresh = connect("AMS");
+  const Distributor::Effects effects = distributor_.take_effects();
+  EXPECT_THAT(effects.closed, ElementsAre(old));
+  EXPECT_THAT(effects.warnings, Contains(HasSubstr("same id")));
+  EXPECT_TRUE(drain(old)[0].has_refusal());
+  // The end of the old one must not take the PoP down.
+  distributor_.disconnected(old);
+  EXPECT_EQ(state("AMS"), v1::POP_STATE_READY);
+  distributor_.disconnected(fresh);
+  EXPECT_EQ(state("AMS"), v1::POP_STATE_DOWN);
+}
+
+TEST_F(DistributorTest, BrokenContractEndsTheStream) {
+  const auto closed_after = [this](const v1::PopMessage& message, bool with_hello) {
+    const Id id = with_hello ? connect("AMS") : distributor_.open("peer");
+    forget_effects();
+    distributor_.receive(id, message);
+    return distributor_.take_effects().closed.contains(id);
+  };
+  v1::PopMessage unknown_nonce;
+  unknown_nonce.mutable_ack()->set_nonce(77);
+  EXPECT_TRUE(closed_after(unknown_nonce, true));
+  EXPECT_TRUE(closed_after(unknown_nonce, false));
+  EXPECT_TRUE(closed_after(hello("AMS"), true));
+}
+
+TEST_F(DistributorTest, StreamWithoutHelloIsClosed) {
+  const Id id = distributor_.open("peer");
+  for (int i = 0; i < 21; ++i) pass(std::chrono::milliseconds(250));
+  EXPECT_THAT(distributor_.take_effects().closed, Contains(id));
+}
+
+TEST_F(DistributorTest, BundleIsReadOnceForMany) {
+  v1::PopMessage request;
+  request.mutable_bundle_request()->set_sha256("sha");
+  const Id ams = connect("AMS");
+  const Id fra = connect("FRA");
+  drain(ams);
+  drain(fra);
+  distributor_.receive(ams, request);
+  distributor_.receive(fra, request);
+  EXPECT_THAT(distributor_.take_effects().bundles_wanted, ElementsAre("sha"));
+  distributor_.provide_bundle("sha", std::make_shared<const std::string>("code"));
+  EXPECT_EQ(drain(ams)[0].bundle_chunk().data(), "code");
+  EXPECT_EQ(drain(fra)[0].bundle_chunk().data(), "code");
+  const Id lhr = connect("LHR");
+  drain(lhr);
+  forget_effects();
+  distributor_.receive(lhr, request);
+  EXPECT_THAT(distributor_.take_effects().bundles_wanted, IsEmpty());
+  EXPECT_EQ(drain(lhr)[0].bundle_chunk().data(), "code");
+}
+
+TEST_F(DistributorTest, UnknownBundleEndsTheStreamOfWhoAsked) {
+  v1::PopMessage request;
+  request.mutable_bundle_request()->set_sha256("sha");
+  const Id ams = connect("AMS");
+  const Id fra = connect("FRA");
+  distributor_.receive(ams, request);
+  forget_effects();
+  distributor_.bundle_unavailable("sha", "there is none");
+  const Distributor::Effects effects = distributor_.take_effects();
+  EXPECT_THAT(effects.closed, ElementsAre(ams));
+  EXPECT_THAT(effects.closed, Not(Contains(fra)));
+}
+
+TEST_F(DistributorTest, RolloutWaitsForAPopThatComesAmidIt) {
+  const Id ams = connect("AMS");
+  drain(ams);
+  set_live("a", 1);
+  const Id fra = connect("FRA");
+  ack_all(ams);
+  EXPECT_FALSE(distributor_.progress("a", 1).done());
+  forget_effects();
+  distributor_.disconnected(fra);
+  EXPECT_TRUE(distributor_.progress("a", 1).done());
+  EXPECT_THAT(distributor_.take_effects().workers_changed, Contains("a"));
+}
+
+TEST_F(DistributorTest, ThreeHundredAndThirtyPopsConverge) {
+  std::vector<Id> ids;
+  for (int i = 0; i < 330; ++i) ids.push_back(connect("P" + std::to_string(i)));
+  for (const Id id : ids) drain(id);
+  for (std::uint64_t number = 1; number <= 5; ++number) {
+    set_live("a", number);
+    for (const Id id : ids) ack_all(id);
+  }
+  EXPECT_TRUE(distributor_.progress("a", 5).done());
+  EXPECT_EQ(distributor_.pops_live("a"), 330U);
+  EXPECT_EQ(distributor_.totals().pushes, 5U * 330U);
+  EXPECT_EQ(distributor_.totals().acks, 5U * 330U);
+}
+
+TEST(BundleCache, DropsTheLeastRecentlyUsed) {
+  BundleCache cache(10);
+  cache.put("a", std::make_shared<const std::string>("12345"));
+  cache.put("b", std::make_shared<const std::string>("12345"));
+  EXPECT_NE(cache.find("a"), nullptr);
+  cache.put("c", std::make_shared<const std::string>("1"));
+  EXPECT_NE(cache.find("a"), nullptr);
+  EXPECT_EQ(cache.find("b"), nullptr);
+  EXPECT_EQ(cache.bytes(), 6U);
+  cache.put("large", std::make_shared<const std::string>("12345678901"));
+  EXPECT_EQ(cache.find("large"), nullptr);
+}
+
+}  // namespace
+}  // namespace isopop::control
