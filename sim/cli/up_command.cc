@@ -139,7 +139,7 @@ void add_up_command(CLI::App& app, Command& chosen) {
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
   command->add_option("--starting-max", options->starting_max,
-                      "PoPs starting at the same time; 0: four for each processor");
+                      "PoPs starting at the same time; 0: eight for each processor");
   command->add_flag("--quiet", options->is_quiet, "No progress");
   command->callback([options, &chosen] { chosen.run = [options] { return run_up(*options); }; });
 }

@@ -20,7 +20,7 @@ struct LaunchOptions {
   StateFolder state;
   LaunchSettings settings;
   std::chrono::nanoseconds timeout = std::chrono::minutes(3);
-  // PoPs that are starting at the same time; 0: four for each processor. More would only make each
+  // PoPs that are starting at the same time; 0: eight for each processor. More would only make each
   // other miss their deadlines.
   std::size_t starting_max = 0;
   Progress::Style progress = Progress::Style::kSilent;

@@ -52,9 +52,9 @@ class StopperTest : public testing::Test {
   [[nodiscard]] std::string state() const { return state_.path().string(); }
   [[nodiscard]] std::vector<std::string> names() const {
     std::vector<std::string> names;
-    for (const RunningProcess& process : find_processes(state_.path()).value()) {
-      names.push_back(process.name);
-    }
+    const std::vector<RunningProcess> processes = find_processes(state_.path()).value();
+    names.reserve(processes.size());
+    for (const RunningProcess& process : processes) names.push_back(process.name);
     return names;
   }
 

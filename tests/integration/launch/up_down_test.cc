@@ -154,7 +154,8 @@ TEST_F(UpDownTest, TwoNetworksRunSideBySide) {
 
 TEST_F(UpDownTest, NoticesAPopThatDied) {
   ASSERT_TRUE(up().success());
-  for (const RunningProcess& process : find_processes(state_).value()) {
+  const std::vector<RunningProcess> processes = find_processes(state_).value();
+  for (const RunningProcess& process : processes) {
     if (process.name == "GRU") {
       ASSERT_TRUE(process.send_signal(SIGKILL).ok());
     }
