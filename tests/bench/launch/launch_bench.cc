@@ -95,8 +95,7 @@ class Run final {
                             {"deploy", options_.worker, "--name", "hello", "--wait"}));
     ISOPOP_TRY_ASSIGN(figures["first_requests"], ask_every_pop());
     ISOPOP_TRY_ASSIGN(figures["memory_bytes"], memory());
-    ISOPOP_TRY_ASSIGN(figures["down_s"],
-                      timed("isopop down", isopop_path(), {"down", "--purge", "--quiet"}));
+    ISOPOP_TRY_ASSIGN(figures["down_s"], timed("isopop down", isopop_path(), {"down", "--quiet"}));
     is_up_ = false;
     figures["left_behind"] = processes_with_argument(state_).size();
     return figures;
