@@ -23,6 +23,7 @@ EventLoop::EventLoop(const Parts& parts)
                     .clock = parts.clock,
                     .watchdog = parts.watchdog,
                     .last_words = parts.last_words,
+                    .v8_system = parts.v8_system,
                     .snapshot = parts.snapshot} {}
 
 Result<int> EventLoop::run() {

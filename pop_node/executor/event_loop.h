@@ -12,6 +12,7 @@
 #include "pop_node/executor/isolation.h"
 #include "pop_node/executor/last_words.h"
 #include "pop_node/executor/traffic.h"
+#include "pop_node/executor/v8_system.h"
 
 namespace isopop::executor {
 
@@ -27,6 +28,7 @@ class EventLoop {
     const Clock& clock;
     CpuWatchdog& watchdog;
     LastWords& last_words;
+    V8System& v8_system;
     v8::StartupData* snapshot;
   };
 

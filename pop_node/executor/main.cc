@@ -58,7 +58,7 @@ int check() {
   if (!bundle.ok()) return say_error(bundle.error().message, kExitUnexpected);
   const SystemClock clock;
   FrozenClock frozen_clock(clock);
-  const V8System v8_system(frozen_clock);
+  V8System v8_system(frozen_clock);
   LastWords last_words(STDOUT_FILENO, last_verdict(LastWords::Reason::kCpuLimit),
                        last_verdict(LastWords::Reason::kMemoryLimit));
   const auto watchdog = CpuWatchdog::create(last_words);
@@ -71,16 +71,20 @@ int check() {
                        .clock = clock,
                        .watchdog = *watchdog.value(),
                        .last_words = last_words,
+                       .v8_system = v8_system,
                        .snapshot = &snapshot},
                       bundle.value());
 }
 
 int serve() {
+  // Ctrl-C goes to every process at the terminal; the PoP answers what is in flight before it
+  // closes.
+  std::signal(SIGINT, SIG_IGN);  // NOLINT(cert-err33-c): SIGINT can be ignored
   Result<Channel> channel = Channel::open(kPopDescriptor);
   if (!channel.ok()) return say_error(channel.error().message, kExitUsage);
   const SystemClock clock;
   FrozenClock frozen_clock(clock);
-  const V8System v8_system(frozen_clock);
+  V8System v8_system(frozen_clock);
   LastWords last_words(kPopDescriptor, last_frames(LastWords::Reason::kCpuLimit),
                        last_frames(LastWords::Reason::kMemoryLimit));
   const auto watchdog = CpuWatchdog::create(last_words);
@@ -91,6 +95,7 @@ int serve() {
                   .clock = clock,
                   .watchdog = *watchdog.value(),
                   .last_words = last_words,
+                  .v8_system = v8_system,
                   .snapshot = &snapshot});
   const Result<int> exit_code = loop.run();
   if (exit_code.ok()) return exit_code.value();

@@ -62,18 +62,13 @@ Realm::Realm(const Surroundings& surroundings, const LoadFrame& load)
     : surroundings_(surroundings),
       load_(load),
       allocator_(std::size_t{load.limits.heap_mib} * kMiB),
-      owner_(open_isolate()),
+      owner_(surroundings.v8_system, open_isolate()),
       isolate_(owner_.isolate),
       modules_(isolate_, load.bundle) {
   open_context();
 }
 
 Realm::~Realm() = default;
-
-Realm::IsolateOwner::~IsolateOwner() {
-  isolate->Exit();
-  isolate->Dispose();
-}
 
 Realm& Realm::of(v8::Isolate* isolate) {
   return *static_cast<Realm*>(isolate->GetData(kRealmSlot));
@@ -242,6 +237,9 @@ void Realm::enter(std::uint32_t id, Action action) {
     surroundings_.watchdog.arm(isolate_, budget);
     action(context);
     if (!caught.HasTerminated()) isolate_->PerformMicrotaskCheckpoint();
+    if (!caught.HasTerminated() && surroundings_.v8_system.run_tasks(isolate_)) {
+      isolate_->PerformMicrotaskCheckpoint();
+    }
     if (!caught.HasTerminated() && !rejections_.empty()) report_rejections(context);
   }
   const std::chrono::nanoseconds used = surroundings_.watchdog.disarm();

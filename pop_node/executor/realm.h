@@ -21,6 +21,7 @@
 #include "pop_node/executor/module_graph.h"
 #include "pop_node/executor/timer_queue.h"
 #include "pop_node/executor/traffic.h"
+#include "pop_node/executor/v8_system.h"
 
 namespace isopop::executor {
 
@@ -31,6 +32,7 @@ struct Surroundings {
   const Clock& clock;
   CpuWatchdog& watchdog;
   LastWords& last_words;
+  V8System& v8_system;
   v8::StartupData* snapshot;  // made by isopop-mksnapshot; V8 keeps the pointer
 };
 
@@ -100,9 +102,10 @@ class Realm {
 
   // Disposes last, when nothing refers to the isolate any more.
   struct IsolateOwner {
+    V8System& v8_system;
     v8::Isolate* isolate;
-    explicit IsolateOwner(v8::Isolate* owned) : isolate(owned) {}
-    ~IsolateOwner();
+    IsolateOwner(V8System& system, v8::Isolate* owned) : v8_system(system), isolate(owned) {}
+    ~IsolateOwner() { v8_system.close_isolate(isolate); }
     IsolateOwner(const IsolateOwner&) = delete;
     IsolateOwner& operator=(const IsolateOwner&) = delete;
   };

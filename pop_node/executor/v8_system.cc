@@ -26,8 +26,7 @@ constexpr std::string_view kFlags =
 // V8's own single-threaded platform, with another clock for JavaScript.
 class Platform final : public v8::Platform {
  public:
-  Platform(std::unique_ptr<v8::Platform> inner, const FrozenClock& clock)
-      : inner_(std::move(inner)), clock_(clock) {}
+  Platform(v8::Platform* inner, const FrozenClock& clock) : inner_(inner), clock_(clock) {}
 
   v8::PageAllocator* GetPageAllocator() override { return inner_->GetPageAllocator(); }
   v8::ZoneBackingAllocator* GetZoneBackingAllocator() override {
@@ -58,15 +57,16 @@ class Platform final : public v8::Platform {
   v8::TracingController* GetTracingController() override { return inner_->GetTracingController(); }
 
  private:
-  std::unique_ptr<v8::Platform> inner_;
+  v8::Platform* inner_;
   const FrozenClock& clock_;
 };
 
 }  // namespace
 
-V8System::V8System(const FrozenClock& clock) {
+V8System::V8System(const FrozenClock& clock)
+    : inner_(v8::platform::NewSingleThreadedDefaultPlatform()) {
   v8::V8::SetFlagsFromString(kFlags.data(), kFlags.size());
-  platform_ = std::make_unique<Platform>(v8::platform::NewSingleThreadedDefaultPlatform(), clock);
+  platform_ = std::make_unique<Platform>(inner_.get(), clock);
   v8::V8::InitializePlatform(platform_.get());
   v8::V8::Initialize();
 }
@@ -74,6 +74,18 @@ V8System::V8System(const FrozenClock& clock) {
 V8System::~V8System() {
   v8::V8::Dispose();
   v8::V8::DisposePlatform();
+}
+
+bool V8System::run_tasks(v8::Isolate* isolate) {
+  bool any = false;
+  while (v8::platform::PumpMessageLoop(inner_.get(), isolate)) any = true;
+  return any;
+}
+
+void V8System::close_isolate(v8::Isolate* isolate) {
+  v8::platform::NotifyIsolateShutdown(inner_.get(), isolate);
+  isolate->Exit();
+  isolate->Dispose();
 }
 
 }  // namespace isopop::executor

@@ -6,8 +6,9 @@
 #include "pop_node/executor/frozen_clock.h"
 
 namespace v8 {
+class Isolate;
 class Platform;
-}
+}  // namespace v8
 
 namespace isopop::executor {
 
@@ -25,7 +26,14 @@ class V8System final {
   V8System(const V8System&) = delete;
   V8System& operator=(const V8System&) = delete;
 
+  // Runs what V8 has put off for this isolate: steps of garbage collection, finalizers. May run the
+  // worker's code. False: there was nothing.
+  bool run_tasks(v8::Isolate* isolate);
+  // Exits and disposes of the isolate, and of what is put off for it.
+  void close_isolate(v8::Isolate* isolate);
+
  private:
+  std::unique_ptr<v8::Platform> inner_;  // V8's own, which does the work
   std::unique_ptr<v8::Platform> platform_;
 };
 

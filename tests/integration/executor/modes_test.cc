@@ -204,6 +204,23 @@ TEST(WarmMode, KeepsState) {
   for (int i = 1; i <= 4; ++i) EXPECT_EQ(executor.fetch().body, std::to_string(i));
 }
 
+TEST(WarmMode, RunsFinalizers) {
+  ExecutorClient executor = ExecutorClient::start();
+  ASSERT_TRUE(executor
+                  .load(make_load(R"(let finalized = 0;
+const registry = new FinalizationRegistry(() => { finalized += 1; });
+export default { async fetch() {
+  for (let i = 0; i < 20000; ++i) registry.register({ i, pad: new Array(50) }, i);
+  await new Promise((resolve) => setTimeout(resolve, 1));
+  return new Response(String(finalized));
+} };)",
+                                  v1::ISOLATION_WARM))
+                  .ok());
+  std::string finalized = "0";
+  for (int i = 0; i < 100 && finalized == "0"; ++i) finalized = executor.fetch().body;
+  EXPECT_NE(finalized, "0") << "what V8 puts off is never done";
+}
+
 TEST(WarmMode, HasSeveralRequestsInFlight) {
   ExecutorClient executor = ExecutorClient::start();
   // The first request is answered by what the second one does.
