@@ -119,7 +119,7 @@ class PoolPolicy {
 
  private:
   struct Waiting {
-    TicketId ticket;
+    TicketId ticket{};
     Instant since;
   };
   struct Group {
@@ -133,7 +133,7 @@ class PoolPolicy {
   // kLeaving: finishes what it has, then stops.
   enum class State { kStarting, kReady, kLeaving, kStopping };
   struct Executor {
-    GroupId group;
+    GroupId group{};
     State state = State::kStarting;
     std::vector<TicketId> running;
     StartKind start = StartKind::kCold;  // of tickets assigned now
@@ -141,7 +141,7 @@ class PoolPolicy {
   };
   struct Candidate {  // a group whose oldest ticket waits for a place
     Instant since;
-    GroupId group;
+    GroupId group{};
   };
   enum class Need { kMore, kFirst };  // kFirst: the worker has no executor at all
 
