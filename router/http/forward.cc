@@ -209,8 +209,15 @@ asio::awaitable<Forward::Verdict> Forward::attempt_once(const Candidate& candida
 }
 
 asio::awaitable<Result<void>> Forward::send_held(http::ClientCall& call) {
-  ISOPOP_CO_TRY(co_await call.send(exchange_.request(), held_));
-  Result<void> outcome = co_await relay(call);
+  // The PoP is spared what nobody waits for any more. A streamed body needs no watch: reading it
+  // fails.
+  exchange_.on_client_gone([this, &call] {
+    client_failed_ = !answer_taken_;
+    call.cancel();
+  });
+  Result<void> outcome = co_await call.send(exchange_.request(), held_);
+  if (outcome.ok()) outcome = co_await relay(call);
+  exchange_.on_client_gone({});
   co_return outcome;
 }
 

@@ -137,6 +137,30 @@ TEST_F(RouterTest, CutsAnAnswerThatBreaksOff) {
   EXPECT_TRUE(outcome.response_began);
 }
 
+TEST_F(RouterTest, EndsThePopsWorkWhenTheClientGoes) {
+  std::atomic<bool> started = false;
+  std::atomic<bool> ended = false;
+  ThreadedServer ams([&](http::Exchange& exchange) -> asio::awaitable<void> {
+    bool gone = false;
+    exchange.on_client_gone([&gone] { gone = true; });
+    started = true;
+    while (!gone) co_await pause_for(milliseconds(2));
+    ended = true;
+  });
+  start_router();
+  announce({amsterdam(ams.address())});
+  {
+    RawClient client(address_);
+    client.send("GET / HTTP/1.1\r\nHost: hello.test\r\n\r\n");
+    ASSERT_TRUE(wait_until([&] { return started.load(); }));
+    EXPECT_FALSE(ended);
+  }
+  EXPECT_TRUE(wait_until([&] { return ended.load(); }));
+  EXPECT_TRUE(wait_until(
+      [&] { return metric("isopop_router_requests_total{outcome=\"client_gone\"}") == 1.0; }));
+  EXPECT_EQ(metric("isopop_router_pops_out"), 0.0) << "the PoP is not to blame";
+}
+
 TEST_F(RouterTest, FollowsTheControlPlanesWord) {
   ThreadedServer ams(answering("from AMS"));
   ThreadedServer ewr(answering("from EWR"));
