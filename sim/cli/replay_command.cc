@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include "common/files/files.h"
@@ -23,8 +25,9 @@
 namespace isopop::sim {
 namespace {
 
-// Enough to keep two cores of PoPs busy, few enough that no queue of theirs fills.
-constexpr std::size_t kWindowAtMaxSpeed = 64;
+// At speed max: enough to keep every core busy, and few enough that requests wait for the network
+// and the isolate, not for each other.
+constexpr std::size_t kWindowPerCore = 8;
 constexpr std::size_t kInFlightMax = 1024;
 constexpr std::chrono::seconds kControlTimeout{5};
 
@@ -47,6 +50,10 @@ struct ReplayCommandOptions {
   bool is_quiet = false;
 };
 
+std::size_t window_at_max_speed() {
+  return kWindowPerCore * std::max(std::thread::hardware_concurrency(), 1U);
+}
+
 Result<ReplayRunOptions> run_options_of(const ReplayCommandOptions& given) {
   ReplayRunOptions options;
   ISOPOP_TRY_ASSIGN(options.plan.speed, parse_replay_speed(given.speed));
@@ -63,8 +70,8 @@ Result<ReplayRunOptions> run_options_of(const ReplayCommandOptions& given) {
   const Result<std::chrono::nanoseconds> timeout = parse_duration(given.timeout);
   if (!timeout.ok()) return timeout.error().with_context("--timeout");
   options.send.request_timeout = std::chrono::ceil<std::chrono::milliseconds>(timeout.value());
-  options.send.in_flight_max =
-      given.in_flight_max.value_or(options.plan.speed.is_max() ? kWindowAtMaxSpeed : kInFlightMax);
+  options.send.in_flight_max = given.in_flight_max.value_or(
+      options.plan.speed.is_max() ? window_at_max_speed() : kInFlightMax);
   options.report_folder = given.report;
   options.progress =
       given.is_quiet ? ReplayProgress::Style::kSilent : ReplayProgress::style_of_standard_error();
@@ -151,6 +158,20 @@ std::map<std::string, PopPlace> ask_places(const StateFolder& state) {
   return places;
 }
 
+// What a person who sees nothing but 404 wants to know.
+void print_hint(const RunReport& report, const ReplayCommandOptions& given) {
+  const auto& failures = report.tally.failures();
+  const auto none = failures.find("http_404");
+  if (none == failures.end() || none->second != report.tally.issued()) return;
+  const std::string host = given.worker ? *given.worker + ".isopop.test" : given.host;
+  fmt::print(
+      stderr,
+      "hint: every answer was 404, so no worker answers at these hosts (by default {}). Deploy "
+      "one with\n      `popctl deploy workers/hello --name hello --wait`, or name yours with "
+      "--worker or --host.\n",
+      host);
+}
+
 int exit_code_of(const RunReport& report) {
   if (report.aborted) return kExitAborted;
   return report.valid() ? kExitDone : kExitRunInvalid;
@@ -184,6 +205,7 @@ int run_command(const ReplayCommandOptions& given) {
   if (!given.report.empty()) {
     fmt::print("report       {}/report.html, run.json, requests.csv\n", given.report);
   }
+  print_hint(report.value(), given);
   return exit_code_of(report.value());
 }
 
@@ -211,7 +233,7 @@ void add_replay_command(CLI::App& app, Command& chosen) {
   command
       ->add_option("--max-inflight", options->in_flight_max,
                    "Requests under way at a time; beyond, requests are dropped, at speed max they "
-                   "wait. Default 1024, at speed max 64")
+                   "wait. Default 1024, at speed max 8 for each core")
       ->check(CLI::Range(1, 100'000));
   command->add_option("--duration", options->duration, "Stop after this time, as in \"90 s\"");
   command->add_option("--timeout", options->timeout, "For one request")->capture_default_str();

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 
@@ -21,8 +22,9 @@ struct ProgressFigures {
   std::chrono::nanoseconds remaining{};  // expected; negative: not known
 };
 
-// "[=====>    ] 43 % · 4,312 of 10,000 · 812/s · p50 12 ms · p99 88 ms · 0 failed · 4 s left"
-[[nodiscard]] std::string render_progress(const ProgressFigures& figures);
+// "[=====>    ] 43 % · 4312 of 10000 · 812/s · p50 12 ms · p99 88 ms · 0 failed · 4 s left", at
+// most `columns` wide: first the bar is left out, then the end.
+[[nodiscard]] std::string render_progress(const ProgressFigures& figures, std::size_t columns);
 
 // Shows how far a replay is, on standard error: on a terminal one line that is rewritten at every
 // tick, else a line every ten seconds. Reads the tally, which outlives it. Not thread-safe.

@@ -29,10 +29,14 @@ std::string percent(std::uint64_t part, std::uint64_t whole) {
       whole == 0 ? 0.0 : 100.0 * static_cast<double>(part) / static_cast<double>(whole));
 }
 
+std::string quantile_text(const Histogram& histogram, double ratio) {
+  return histogram.empty() ? "–" : format_duration(histogram.quantile(ratio));
+}
+
 void append_latency_row(std::string& text, std::string_view name, const Histogram& histogram) {
   fmt::format_to(std::back_inserter(text), "  {:<22}", name);
   for (const double ratio : {0.5, 0.9, 0.99, 0.999, 1.0}) {
-    fmt::format_to(std::back_inserter(text), "{:>11}", format_duration(histogram.quantile(ratio)));
+    fmt::format_to(std::back_inserter(text), "{:>11}", quantile_text(histogram, ratio));
   }
   text += '\n';
 }
@@ -85,10 +89,10 @@ void append_busiest(std::string& text, const RunReport& report) {
     const std::string city = place == report.places.end()
                                  ? ""
                                  : fmt::format("{}, {}", place->second.city, place->second.country);
-    text += fmt::format("  {:<6}{:<24}{:>10}{:>9}{:>11}{:>11}{:>9}\n", id, city,
-                        grouped(pop->requests), percent(pop->requests, report.tally.issued()),
-                        format_duration(pop->latency.quantile(0.5)),
-                        format_duration(pop->latency.quantile(0.99)), grouped(pop->failed));
+    text +=
+        fmt::format("  {:<6}{:<24}{:>10}{:>9}{:>11}{:>11}{:>9}\n", id, city, grouped(pop->requests),
+                    percent(pop->requests, report.tally.issued()), quantile_text(pop->latency, 0.5),
+                    quantile_text(pop->latency, 0.99), grouped(pop->failed));
   }
 }
 
@@ -122,9 +126,11 @@ std::string render_summary(const RunReport& report) {
   append_latency_row(text, "from intended send", tally.latency_intended());
   append_latency_row(text, "from actual send", tally.latency_sent());
   text += fmt::format("             {}\n", net_mode_text(tally.net_mode()));
-  text += fmt::format("slip         p50 {} · p99 {} behind the schedule\n",
-                      format_duration(tally.schedule_slip().quantile(0.5)),
-                      format_duration(tally.schedule_slip().quantile(0.99)));
+  if (report.rate_matters) {
+    text += fmt::format("slip         p50 {} · p99 {} behind the schedule\n",
+                        quantile_text(tally.schedule_slip(), 0.5),
+                        quantile_text(tally.schedule_slip(), 0.99));
+  }
   append_phases(text, tally);
   text += fmt::format("starts       {}\n", starts_text(tally));
   if (!tally.distance().empty()) {

@@ -25,6 +25,7 @@ const count = (n) => n.toLocaleString('en-US');
 const plural = (n, word) => `${count(n)} ${word}${n === 1 ? '' : 's'}`;
 const percent = (part, whole, digits = 1) => whole ? (100 * part / whole).toFixed(digits) + ' %' : '–';
 function duration(ms) {  // [number, unit] with three significant digits
+  if (ms === 0) return ['0', 'ms'];
   const [value, unit] = ms < 1 ? [ms * 1000, 'µs'] : ms < 1000 ? [ms, 'ms'] : [ms / 1000, 's'];
   return [value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2), unit];
 }
