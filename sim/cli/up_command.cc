@@ -4,10 +4,13 @@
 
 #include <CLI/CLI.hpp>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <memory>
 #include <optional>
 
 #include "common/files/files.h"
+#include "common/text/text.h"
 #include "common/units/units.h"
 #include "sim/cli/bundled_files.h"
 #include "sim/launch/launcher.h"
@@ -52,6 +55,18 @@ Result<LaunchSettings> settings_of(const UpOptions& options) {
   return settings;
 }
 
+// What a person types before the name of a program to run the one beside this one: nothing when it
+// is on the PATH.
+std::string typed_prefix() {
+  const std::filesystem::path folder = program_folder();
+  const char* path = std::getenv("PATH");
+  for (const std::string_view entry : split(path == nullptr ? "" : path, ':')) {
+    if (entry == folder.string()) return {};
+  }
+  std::error_code ignored;
+  return (std::filesystem::proximate(folder, ignored) / "").string();
+}
+
 void print_outcome(const LaunchOptions& launch, const LaunchOutcome& outcome,
                    const std::string& state_option) {
   const AddressBlock& block = outcome.block;
@@ -67,11 +82,12 @@ void print_outcome(const LaunchOptions& launch, const LaunchOutcome& outcome,
              block.control_http());
   fmt::print("  first PoP      http://{} ({})\n", block.pop(0), launch.topology.pops.front().id);
   fmt::print("  state, logs    {}\n\nnext:\n", launch.state.path().string());
-  fmt::print("  popctl deploy workers/hello --name hello --route 'hello.example/*' --wait{}\n",
-             state_option);
+  const std::string prefix = typed_prefix();
+  fmt::print("  {}popctl deploy workers/hello --name hello --route 'hello.example/*' --wait{}\n",
+             prefix, state_option);
   fmt::print("  curl -H 'Host: hello.example' -H 'isopop-client-city: Amsterdam' http://{}/\n",
              block.router());
-  fmt::print("  isopop status{}\n  isopop down{}\n", state_option, state_option);
+  fmt::print("  {0}isopop status{1}\n  {0}isopop down{1}\n", prefix, state_option);
 }
 
 int exit_code_of(const Error& error) {
