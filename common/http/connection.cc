@@ -26,6 +26,11 @@ constexpr std::uint64_t kDrainedBodyBytesMax = 256 * 1024;
 constexpr std::chrono::seconds kLingerTime{5};
 constexpr std::uint64_t kLingerBytesMax = 256ULL * 1024 * 1024;
 
+// Not a bug worth dying of: whoever lost its client amid an answer may try to say why.
+Error second_response() {
+  return {ErrorCode::kFailedPrecondition, "the request has been answered already"};
+}
+
 }  // namespace
 
 Connection::Connection(std::shared_ptr<ServerCore> core, asio::ip::tcp::socket socket,
@@ -281,7 +286,7 @@ std::string_view Connection::decide_connection(const Framing& framing) {
 }
 
 asio::awaitable<Result<void>> Connection::respond(const ResponseHead& head, std::string_view body) {
-  ISOPOP_ASSERT(stage_ == Stage::kNone, "one response a request");
+  if (stage_ != Stage::kNone) co_return second_response();
   const bool allowed = status_allows_body(head.status);
   const Framing framing{.kind = allowed ? Framing::Kind::kLength : Framing::Kind::kNone,
                         .length = body.size()};
@@ -300,7 +305,7 @@ asio::awaitable<Result<void>> Connection::respond(const ResponseHead& head, std:
 
 Result<void> Connection::start_response(const ResponseHead& head,
                                         std::optional<std::uint64_t> length) {
-  ISOPOP_ASSERT(stage_ == Stage::kNone, "one response a request");
+  if (stage_ != Stage::kNone) return second_response();
   const bool head_only = request().method == "HEAD";
   Framing framing;
   if (!status_allows_body(head.status) || (head_only && !length)) {

@@ -69,7 +69,8 @@ class Exchange {
 
   // The whole response in one write. Content-length, connection and date are set here. For HEAD,
   // 204 and 304 the body is not sent. kInvalidArgument if a header holds what would split the
-  // response (then nothing was sent and another answer may be given).
+  // response (then nothing was sent and another answer may be given); kFailedPrecondition if there
+  // was an answer before.
   asio::awaitable<Result<void>> respond(ResponseHead head, std::string_view body);
 
   // A response in pieces. Without `length` it is chunked (HTTP/1.0: ended by closing). The head

@@ -154,6 +154,11 @@ asio::awaitable<bool> Forward::try_one(const Candidate& candidate) {
     context_.metrics.count(Outcome::kClientGone);
     co_return true;
   }
+  if (last_error_->code == ErrorCode::kInvalidArgument) {
+    context_.metrics.count(Outcome::kBadRequest);
+    co_await answer_error(400, last_error_->message);
+    co_return true;
+  }
   context_.metrics.count(Outcome::kBrokenOff);
   const unsigned code = last_error_->code == ErrorCode::kDeadlineExceeded ? 504 : 502;
   std::string text = fmt::format("PoP {} failed after the request was sent: {}", candidate.pop->id,
@@ -312,7 +317,8 @@ asio::awaitable<Result<void>> Forward::stream_rest(http::ClientCall& call, std::
 Forward::Verdict Forward::judge(const Candidate& candidate, const http::ClientCall& call,
                                 const Error& error) {
   last_error_ = error;
-  if (client_failed_) return Verdict::kGiveUp;
+  // A head that must not be sent is the client's doing.
+  if (client_failed_ || error.code == ErrorCode::kInvalidArgument) return Verdict::kGiveUp;
   const bool repeatable = !call.request_was_sent() || (idempotent_ && body_ != Body::kStreamed);
   stale_ = repeatable && call.connection_reused() && !call.response_began() &&
            error.code == ErrorCode::kUnavailable;

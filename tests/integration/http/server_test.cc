@@ -346,6 +346,21 @@ TEST(HttpServer, RefusesToSplitAResponse) {
   EXPECT_FALSE(holds(response, "evil")) << response;
 }
 
+TEST(HttpServer, GivesOneAnswerARequest) {
+  std::atomic<bool> refused = false;
+  ThreadedServer server([&refused](http::Exchange& exchange) -> asio::awaitable<void> {
+    (co_await exchange.respond(http::ResponseHead(), "first")).ignore("checked by the client");
+    const Result<void> second = co_await exchange.respond(http::ResponseHead(), "second");
+    refused = !second.ok() && second.error().code == ErrorCode::kFailedPrecondition;
+  });
+  RawClient client(server.address());
+  client.send(kGet);
+  EXPECT_TRUE(client.read_response().ends_with("first"));
+  client.send(kGet);
+  EXPECT_TRUE(client.read_response().ends_with("first"));
+  EXPECT_TRUE(refused);
+}
+
 TEST(HttpServer, AnswersForAHandlerThatDoesNot) {
   ThreadedServer server([](http::Exchange&) -> asio::awaitable<void> { co_return; });
   RawClient client(server.address());
