@@ -14,7 +14,10 @@
 namespace isopop::control::cli {
 namespace {
 
+// Refused connections are tried again for so long; one that was taken but not answered (a machine
+// that is starting hundreds of processes) gets more time.
 constexpr std::chrono::seconds kConnectTimeout{2};
+constexpr std::chrono::seconds kGreetingTimeout{8};
 constexpr std::chrono::seconds kCallTimeout{10};
 // An upload of 10 MiB, the checks before it and its own.
 constexpr std::chrono::seconds kDeployTimeout{120};
@@ -53,9 +56,14 @@ ControlClient::ControlClient(std::string address, std::shared_ptr<grpc::Channel>
 
 Result<std::unique_ptr<ControlClient>> ControlClient::connect(const std::string& address) {
   std::shared_ptr<grpc::Channel> channel = rpc::connect(address);
-  const gpr_timespec deadline = gpr_time_add(
-      gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_seconds(kConnectTimeout.count(), GPR_TIMESPAN));
-  if (!channel->WaitForConnected(deadline)) {
+  const auto connected_within = [&channel](std::chrono::seconds timeout) {
+    return channel->WaitForConnected(gpr_time_add(
+        gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_seconds(timeout.count(), GPR_TIMESPAN)));
+  };
+  const bool connected =
+      connected_within(kConnectTimeout) ||
+      (channel->GetState(false) == GRPC_CHANNEL_CONNECTING && connected_within(kGreetingTimeout));
+  if (!connected) {
     return unavailable(fmt::format("the control plane at {} does not answer", address));
   }
   return std::unique_ptr<ControlClient>(new ControlClient(address, std::move(channel)));

@@ -20,7 +20,7 @@ struct CallError {
 // The control plane as popctl sees it: blocking calls with deadlines. Not thread-safe.
 class ControlClient final {
  public:
-  // UNAVAILABLE, with the address, when nobody answers within two seconds.
+  // UNAVAILABLE, with the address, when nobody takes the connection within two seconds.
   [[nodiscard]] static Result<std::unique_ptr<ControlClient>> connect(const std::string& address);
 
   [[nodiscard]] Result<v1::ListWorkersResponse> list_workers();

@@ -38,7 +38,7 @@ class Deployer final {
     v1::DeployRequest::Start start;
     std::string bundle;
   };
-  // Called on one of the deployer's threads or, when turned away, at once.
+  // Called on the loop or, when turned away, at once.
   using Done = std::function<void(std::variant<v1::DeployResponse, DeployFailure>)>;
 
   Deployer(ControlLoop& loop, Store& store, MetricsRegistry& metrics, const Options& options);

@@ -26,7 +26,8 @@
 namespace isopop::control {
 namespace {
 
-constexpr std::chrono::milliseconds kShutdownTimeout{3'000};
+// For calls in flight, and for peers that keep their connection although their calls ended.
+constexpr std::chrono::milliseconds kShutdownTimeout{2'000};
 
 // DIR/control.endpoint, where popctl looks; there as long as the object lives.
 class EndpointFile final {

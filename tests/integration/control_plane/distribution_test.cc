@@ -1,12 +1,16 @@
 #include <gmock/gmock.h>
+#include <grpcpp/generic/generic_stub.h>
 #include <gtest/gtest.h>
 
 #include <csignal>
 #include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "common/rpc/rpc.h"
+#include "control_plane/http/invoke_client.h"
 #include "isopop/v1/control.grpc.pb.h"
 #include "tests/integration/control_plane/control_process.h"
 #include "tests/integration/control_plane/fake_pop.h"
@@ -92,6 +96,54 @@ TEST_F(DistributionTest, StuckPopHoldsUpNobodyElse) {
   EXPECT_EQ(outcome.status.code, 7) << outcome.describe();
   EXPECT_THAT(outcome.errors, HasSubstr("1 of 2 PoPs"));
   EXPECT_THAT(fine->versions(), ElementsAre(Pair("a", 1U)));
+}
+
+// A `deploy --wait` that cannot end by itself, in the background.
+class StuckRolloutTest : public DistributionTest {
+ protected:
+  void SetUp() override {
+    DistributionTest::SetUp();
+    stuck_ = connect({.id = "STUCK", .answer = FakePop::Answer::kNothing});
+    ASSERT_TRUE(wait_until([this] { return stuck_->welcomed_with().has_value(); }));
+    const auto file = control_.write("code/index.js", "export default { fetch() {} }");
+    Result<Child> child =
+        isopop::test::start_server("popctl",
+                                   {"--state", control_.state().string(), "deploy",
+                                    file.parent_path().string(), "--name", "a", "--wait"},
+                                   control_.folder() / "popctl.log");
+    ASSERT_TRUE(child.ok()) << child.error().message;
+    waiting_.emplace(std::move(child).value());
+    ASSERT_TRUE(wait_until([this] { return stuck_->pushes().size() == 1; }));
+  }
+
+  int exit_code() {
+    const std::optional<ExitStatus> status = waiting_->wait_exit(std::chrono::seconds(20));
+    return status && status->signal == 0 ? status->code : -1;
+  }
+
+  std::unique_ptr<FakePop> stuck_;
+  std::optional<Child> waiting_;
+};
+
+TEST_F(StuckRolloutTest, InterruptedWaitExitsWith130AndTheVersionStays) {
+  waiting_->send_signal(SIGINT);
+  EXPECT_EQ(exit_code(), 130);
+  EXPECT_THAT(control_.popctl({"list"}).output, HasSubstr("0/1"));
+}
+
+TEST_F(StuckRolloutTest, NewerVersionEndsTheWaitForTheOlderOne) {
+  deploy("a", "newer");
+  EXPECT_EQ(exit_code(), 10);
+}
+
+TEST_F(StuckRolloutTest, DeletionEndsTheWait) {
+  EXPECT_TRUE(control_.popctl({"delete", "a"}).success());
+  EXPECT_EQ(exit_code(), 10);
+}
+
+TEST_F(StuckRolloutTest, ControlPlaneThatGoesAwayEndsTheWait) {
+  static_cast<void>(control_.stop(SIGKILL));
+  EXPECT_EQ(exit_code(), 6);
 }
 
 TEST_F(DistributionTest, RejectionsAreReportedWithTheirReason) {
@@ -217,6 +269,52 @@ TEST_F(DistributionTest, AfterARestartTheListIsCompleteOnlyOncePopsAreBack) {
   v1::PopsUpdate update = router.read();
   while (!update.snapshot()) update = router.read();
   EXPECT_EQ(update.pops_size(), 2);
+}
+
+TEST_F(DistributionTest, AnswersProbesAndScrapes) {
+  deploy("a", "1");
+  const auto pop = connect({});
+  ASSERT_TRUE(wait_until([&pop] { return pop->versions().contains("a"); }));
+  // "... listening on A (gRPC) and B (HTTP)"
+  const std::string log = control_.log();
+  const std::size_t begin = log.find("(gRPC) and ") + std::string("(gRPC) and ").size();
+  const std::string address = log.substr(begin, log.find(" (HTTP)") - begin);
+  const auto get = [&address](const std::string& path) {
+    http::RequestHead request{.target = path, .headers = {{"host", "control"}}};
+    return invoke(address, request, "", std::chrono::seconds(10)).value();
+  };
+  EXPECT_EQ(get("/healthz").head.status, 200U);
+  EXPECT_EQ(get("/readyz").head.status, 200U);
+  EXPECT_EQ(get("/nothing").head.status, 404U);
+  const auto metrics_say = [&get](const std::string& line) {
+    return wait_until([&] { return get("/metrics").body.find(line) != std::string::npos; });
+  };
+  EXPECT_TRUE(metrics_say("isopop_control_workers 1"));
+  EXPECT_TRUE(metrics_say("isopop_control_pops{state=\"ready\"} 1"));
+  EXPECT_TRUE(metrics_say("isopop_control_deployments_total{outcome=\"done\"} 1"));
+}
+
+// Asked without its generated code: an empty request of grpc.health.v1.Health/Check is answered
+// with {status: SERVING}, on the wire 08 01.
+TEST_F(DistributionTest, ServesGrpcHealth) {
+  grpc::GenericStub stub(rpc::connect(control_.endpoint()));
+  grpc::ClientContext context;
+  grpc::CompletionQueue queue;
+  const grpc::Slice empty;
+  const grpc::ByteBuffer request(&empty, 1);
+  const auto call =
+      stub.PrepareUnaryCall(&context, "/grpc.health.v1.Health/Check", request, &queue);
+  call->StartCall();
+  grpc::ByteBuffer response;
+  grpc::Status status;
+  call->Finish(&response, &status, &queue);
+  void* tag = nullptr;
+  bool ok = false;
+  ASSERT_TRUE(queue.Next(&tag, &ok));
+  ASSERT_TRUE(status.ok()) << status.error_message();
+  grpc::Slice bytes;
+  ASSERT_TRUE(response.DumpToSingleSlice(&bytes).ok());
+  EXPECT_EQ(std::string(bytes.begin(), bytes.end()), "\x08\x01");
 }
 
 TEST_F(DistributionTest, EndsInTimeWithStreamsOpen) {
