@@ -65,6 +65,12 @@ Result<void> Deployer::check_start(const v1::DeployRequest::Start& start) const 
   return {};
 }
 
+std::unique_ptr<Deployer::UploadSlot> Deployer::begin_upload() {
+  const bool is_free = uploads_.fetch_add(1) < options_.uploads_max;
+  auto slot = std::make_unique<UploadSlot>(uploads_);
+  return is_free ? std::move(slot) : nullptr;
+}
+
 void Deployer::deploy(Upload upload, Done done) {
   if (waiting_.fetch_add(1) >= options_.waiting_max) {
     waiting_.fetch_sub(1);

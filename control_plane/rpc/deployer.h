@@ -3,6 +3,7 @@
 #include <atomic>
 #include <boost/asio/thread_pool.hpp>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -33,6 +34,7 @@ class Deployer final {
     BundleLimits bundle_limits;
     std::size_t checks_at_once = 2;
     std::size_t waiting_max = 32;
+    std::size_t uploads_max = 64;  // being received; each may hold a whole bundle in memory
   };
   struct Upload {
     v1::DeployRequest::Start start;
@@ -55,6 +57,20 @@ class Deployer final {
   [[nodiscard]] std::uint64_t bundle_bytes_max() const {
     return options_.bundle_limits.code_bytes_max + kBundleOverheadBytesMax;
   }
+  // One upload being received; gives its place back when it goes.
+  class UploadSlot final {
+   public:
+    explicit UploadSlot(std::atomic<std::size_t>& count) : count_(count) {}
+    ~UploadSlot() { count_.fetch_sub(1); }
+    UploadSlot(const UploadSlot&) = delete;
+    UploadSlot& operator=(const UploadSlot&) = delete;
+
+   private:
+    std::atomic<std::size_t>& count_;
+  };
+  // Null when too many are being received already. Thread-safe.
+  [[nodiscard]] std::unique_ptr<UploadSlot> begin_upload();
+
   // Gives up the checks that run and those that wait. Thread-safe.
   void stop() { stop_.request_stop(); }
   // Thread-safe.
@@ -71,6 +87,7 @@ class Deployer final {
   Options options_;
   std::stop_source stop_;
   std::atomic<std::size_t> waiting_ = 0;
+  std::atomic<std::size_t> uploads_ = 0;
   asio::thread_pool threads_;
 };
 

@@ -39,6 +39,10 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::DeployRequest>,
     if (part_.has_start()) {
       if (started_) return invalid_argument("a second start in one upload");
       started_ = true;
+      slot_ = deployer_.begin_upload();
+      if (slot_ == nullptr) {
+        return Error{ErrorCode::kResourceExhausted, "too many uploads at once; try again"};
+      }
       upload_.start = part_.start();
       ISOPOP_TRY(deployer_.check_start(upload_.start));
       return check_size(upload_.start.bundle_bytes());
@@ -93,6 +97,7 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::DeployRequest>,
   std::shared_ptr<UploadReactor> self_;
   v1::DeployRequest part_;
   Deployer::Upload upload_;
+  std::unique_ptr<Deployer::UploadSlot> slot_;
   bool started_ = false;
   bool too_large_ = false;
 };

@@ -191,6 +191,29 @@ TEST_F(UploadTest, ClientThatGoesAwayAmidAnUploadLeavesNothing) {
   EXPECT_EQ(control_.popctl({"list", "-o", "json"}).output, "[]\n");
 }
 
+TEST_F(UploadTest, UploadsThatNeverEndAreBounded) {
+  constexpr int kUploadsMax = 64;
+  std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
+  std::vector<std::unique_ptr<v1::DeployResponse>> responses;
+  std::vector<std::unique_ptr<grpc::ClientWriter<v1::DeployRequest>>> writers;
+  for (int i = 0; i < kUploadsMax; ++i) {
+    contexts.push_back(std::make_unique<grpc::ClientContext>());
+    responses.push_back(std::make_unique<v1::DeployResponse>());
+    writers.push_back(stub_->Deploy(contexts.back().get(), responses.back().get()));
+    EXPECT_TRUE(writers.back()->Write(start_of("a", 1000)));
+  }
+  const auto refused = [this] {
+    return upload({start_of("b", 1), data_of("x")}).error_code() ==
+           grpc::StatusCode::RESOURCE_EXHAUSTED;
+  };
+  EXPECT_TRUE(wait_until(refused));
+  for (int i = 0; i < kUploadsMax; ++i) {
+    contexts[static_cast<std::size_t>(i)]->TryCancel();
+    EXPECT_FALSE(writers[static_cast<std::size_t>(i)]->Finish().ok());
+  }
+  EXPECT_TRUE(wait_until([&] { return control_.deploy("c", kCode).success(); }));
+}
+
 TEST_F(UploadTest, SlowChecksDoNotHoldUpOtherCalls) {
   // The real executor gives the top level 400 ms of CPU; several at once queue behind two.
   std::vector<std::thread> deployers;
