@@ -91,8 +91,8 @@ http::FetchOutcome RouterTest::get(const http::Headers& headers) {
 }
 
 std::optional<double> RouterTest::metric(const std::string& name) {
-  const http::FetchOutcome outcome = client_.get(address_, "/__isopop/metrics");
-  for (const std::string_view line : split(body(outcome), '\n')) {
+  const std::string text = body(client_.get(address_, "/__isopop/metrics"));
+  for (const std::string_view line : split(text, '\n')) {
     if (line.starts_with(name + " ")) return parse_double(line.substr(name.size() + 1));
   }
   return std::nullopt;
