@@ -30,7 +30,7 @@ void read_phases(std::string_view header, RequestOutcome& outcome) {
     if (!metric.duration_ms || !(*metric.duration_ms >= 0.0) || *metric.duration_ms > kPhaseMsMax)
       continue;
     for (std::size_t i = 0; i < kPhases; ++i) {
-      if (kPhaseNames.at(i) == metric.name) outcome.phase_ms.at(i) = *metric.duration_ms;
+      if (kPhaseNames.at(i) == metric.name) outcome.phase_ms.at(i) = metric.duration_ms;
     }
   }
 }

@@ -15,8 +15,8 @@ class StringTable final {
   StringTable();
   StringTable(const StringTable&) = delete;
   StringTable& operator=(const StringTable&) = delete;
-  StringTable(StringTable&&) = default;
-  StringTable& operator=(StringTable&&) = default;
+  StringTable(StringTable&&) noexcept = default;
+  StringTable& operator=(StringTable&&) noexcept = default;
 
   std::uint32_t intern(std::string_view text);
   [[nodiscard]] std::string_view text(std::uint32_t id) const { return texts_.at(id); }
