@@ -16,6 +16,9 @@ constexpr int kKeepaliveTimeoutMs = 5'000;
 // A PoP that lost its control plane tries again after 0.2 s, then slower, 5 s at most.
 constexpr int kReconnectMinMs = 200;
 constexpr int kReconnectMaxMs = 5'000;
+// gRPC gives each attempt to connect as long as the "least back-off": less, and a machine that is
+// starting hundreds of processes never gets through.
+constexpr int kConnectTimeoutMs = 10'000;
 
 // "127.0.0.1:7070" -> "127.0.0.1"
 std::string host_of(const std::string& address) {
@@ -48,7 +51,7 @@ std::shared_ptr<grpc::Channel> connect(const std::string& address) {
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIMEOUT_MS, kKeepaliveTimeoutMs);
   arguments.SetInt(GRPC_ARG_INITIAL_RECONNECT_BACKOFF_MS, kReconnectMinMs);
-  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kReconnectMinMs);
+  arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMaxMs);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
   return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
