@@ -71,7 +71,7 @@ class [[nodiscard]] Result {
     check_ok();
     return std::get<0>(state_);
   }
-  [[nodiscard]] T&& value() && {
+  [[nodiscard]] T value() && {
     check_ok();
     return std::get<0>(std::move(state_));
   }

@@ -181,7 +181,9 @@ TEST(NetworkTest, PopsGoOnServingWhenTheControlPlaneIsAway) {
   ASSERT_TRUE(deploy(network, network.write_worker("v1", versioned_worker(1))).success());
   for (const pid_t pid : processes_with_argument(network.state())) {
     const std::string program = read_file(fmt::format("/proc/{}/comm", pid)).value();
-    if (program.starts_with("isopop-control")) EXPECT_EQ(kill(pid, SIGKILL), 0);
+    if (program.starts_with("isopop-control")) {
+      EXPECT_EQ(kill(pid, SIGKILL), 0);
+    }
   }
   EXPECT_TRUE(wait_until([&] { return network.popctl({"status"}).status.code == 6; }));
   for (int i = 0; i < 20; ++i) {
