@@ -1,4 +1,4 @@
-#include "fake_router.h"
+#include "tests/integration/replay/fake_router.h"
 
 #include <boost/asio/executor_work_guard.hpp>
 #include <boost/asio/ip/address_v4.hpp>

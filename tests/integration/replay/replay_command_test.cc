@@ -12,7 +12,7 @@
 
 #include "common/files/files.h"
 #include "common/process/child.h"
-#include "fake_router.h"
+#include "tests/integration/replay/fake_router.h"
 #include "tests/support/command.h"
 #include "tests/support/wait.h"
 

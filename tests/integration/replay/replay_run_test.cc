@@ -15,8 +15,9 @@
 
 #include "common/csv/csv_reader.h"
 #include "common/files/files.h"
-#include "fake_router.h"
+#include "common/text/text.h"
 #include "sim/trace/trace_reader.h"
+#include "tests/integration/replay/fake_router.h"
 
 namespace isopop::sim {
 namespace {
@@ -68,7 +69,7 @@ class ReplayRunTest : public testing::Test {
 TEST_F(ReplayRunTest, ReportsWhatHappened) {
   // Every tenth answer fails; a third come from another PoP; starts go by number.
   FakeRouter router([](const http::RequestHead& request) {
-    const int number = std::stoi(request.target.substr(1));
+    const auto number = parse_integer(std::string_view(request.target).substr(1)).value();
     if (number % 10 == 9) {
       FakeAnswer answer;
       answer.head.status = 503;
