@@ -12,6 +12,8 @@
 #     One label a program: with two, gtest_discover_tests silently drops TIMEOUT.
 #
 #   isopop_bench(common_hash_bench SOURCES hash_bench.cc DEPENDS isopop_hash)
+#
+#   isopop_add_folders()   every folder here that has a list file, in order of name
 
 function(isopop_library name)
   cmake_parse_arguments(ARG "" "" "SOURCES;DEPENDS;PRIVATE_DEPENDS" ${ARGN})
@@ -63,4 +65,13 @@ function(isopop_bench name)
   target_compile_definitions(${name} PRIVATE
     ISOPOP_SOURCE_DIR="${CMAKE_SOURCE_DIR}" ISOPOP_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/bench")
+endfunction()
+
+function(isopop_add_folders)
+  file(GLOB list_files CONFIGURE_DEPENDS "${CMAKE_CURRENT_SOURCE_DIR}/*/CMakeLists.txt")
+  list(SORT list_files)
+  foreach(list_file IN LISTS list_files)
+    get_filename_component(folder "${list_file}" DIRECTORY)
+    add_subdirectory("${folder}")
+  endforeach()
 endfunction()
