@@ -82,5 +82,3 @@ BENCHMARK(BM_StartToFirstAnswer)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 }  // namespace
 }  // namespace isopop::test
-
-BENCHMARK_MAIN();

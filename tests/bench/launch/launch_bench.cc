@@ -35,7 +35,7 @@ struct BenchOptions {
   std::size_t pops = 330;
   std::string topology = "world";
   std::string worker = std::string(ISOPOP_SOURCE_DIR) + "/workers/hello";
-  std::string json;  // file; empty: standard output
+  bool json = false;
 };
 
 double seconds_since(Instant start, const Clock& clock) {
@@ -168,20 +168,19 @@ Result<void> bench(const BenchOptions& options) {
                  {"pops", options.pops},
                  {"targets", {{"up_s", kUpTargetS}, {"memory_bytes_per_pop", kMemoryTargetBytes}}}};
   ISOPOP_TRY_ASSIGN(report["figures"], Run(options, (folder.path() / "state").string()).measure());
-  const std::string text = report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-  if (options.json.empty()) {
+  if (options.json) {
+    const std::string text = report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
     std::fputs(text.c_str(), stdout);
-  } else {
-    ISOPOP_TRY(write_file_atomically(options.json, text));
+    return {};
   }
   const Json& figures = report["figures"];
-  fmt::print(stderr,
-             "{} PoPs: up {:.1f} s (target {} s), {:.1f} MB a PoP with an executor (target {} MB), "
-             "{} of {} first requests failed, down {:.1f} s\n",
-             options.pops, figures["up_s"].get<double>(), kUpTargetS,
-             figures["memory_bytes"]["per_pop_with_executors"].get<double>() / 1e6,
-             kMemoryTargetBytes / 1e6, figures["first_requests"]["failed"].get<int>(),
-             figures["first_requests"]["requests"].get<int>(), figures["down_s"].get<double>());
+  fmt::print(
+      "{} PoPs: up {:.1f} s (target {} s), {:.1f} MB a PoP with an executor (target {} MB), "
+      "{} of {} first requests failed, down {:.1f} s\n",
+      options.pops, figures["up_s"].get<double>(), kUpTargetS,
+      figures["memory_bytes"]["per_pop_with_executors"].get<double>() / 1e6,
+      kMemoryTargetBytes / 1e6, figures["first_requests"]["failed"].get<int>(),
+      figures["first_requests"]["requests"].get<int>(), figures["down_s"].get<double>());
   return {};
 }
 
@@ -196,7 +195,7 @@ int main(int argc, char** argv) {
     app.add_option("--topology", options.topology)->capture_default_str();
     app.add_option("--worker", options.worker, "Folder of the worker that is deployed")
         ->capture_default_str();
-    app.add_option("--json", options.json, "Write the figures here instead of standard output");
+    app.add_flag("--json", options.json, "One JSON object on standard output");
     CLI11_PARSE(app, argc, argv);
     const isopop::Result<void> outcome = isopop::test::bench(options);
     if (outcome.ok()) return 0;

@@ -177,5 +177,3 @@ BENCHMARK(load_cities)->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace isopop::router
-
-BENCHMARK_MAIN();
