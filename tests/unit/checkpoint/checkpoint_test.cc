@@ -64,7 +64,15 @@ Board run(DirtyFinder finder, void (*body)(Scenario&)) {
   return *board;
 }
 
-class CheckpointTest : public ::testing::TestWithParam<DirtyFinder> {};
+class CheckpointTest : public ::testing::TestWithParam<DirtyFinder> {
+ protected:
+  // Not with a sanitizer in the program, and not each finder on each kernel.
+  void SetUp() override {
+    SurvivingMemory memory = SurvivingMemory::create(std::size_t{64} << 20U).value();
+    const auto made = Checkpoint::create({.finder = GetParam()}, memory);
+    if (!made.ok()) GTEST_SKIP() << made.error().message;
+  }
+};
 
 TEST_P(CheckpointTest, EverythingThatWasWrittenIsBack) {
   const Board board = run(GetParam(), [](Scenario& scenario) {
