@@ -77,7 +77,7 @@ Result<v1::DeployRequest::Start> start_of(const DeployOptions& options) {
   if (!named.ok() && options.name.empty()) {
     return invalid_argument(fmt::format("{}; give it a name with --name", named.error().message));
   }
-  ISOPOP_TRY(named);
+  if (!named.ok()) return named.error();
   ISOPOP_TRY_ASSIGN(const std::vector<std::string> routes, canonical_routes(options.routes));
   for (const std::string& route : routes) start.add_routes(route);
   ISOPOP_TRY_ASSIGN(*start.mutable_settings(), settings_of(options));

@@ -168,6 +168,7 @@ Result<std::string> choose_main(const fs::path& folder, const std::string& wante
     main = fs::path(main).lexically_normal().generic_string();
     if (modules.contains(main)) return main;
     std::vector<std::string> names;
+    names.reserve(modules.size());
     for (const auto& [name, module] : modules) names.push_back(name);
     const std::string meant = did_you_mean(main, names);
     return invalid_argument(fmt::format("{} names {}, which is not among the modules of {}{}",

@@ -121,8 +121,8 @@ Deployer::Outcome Deployer::run(const Upload& upload) {
     log_error("{}: {}", wanted.worker, checked.error().message);
     return refused(checked.error());
   }
-  if (checked.value()) {
-    return DeployFailure{.error = describe(*checked.value()), .fault = *checked.value()};
+  if (const std::optional<v1::WorkerError>& fault = checked.value()) {
+    return DeployFailure{.error = describe(*fault), .fault = fault};
   }
   if (start.dry_run()) return response_of(std::move(preview).value());
   Result<Registry::Outcome> committed = commit(wanted);

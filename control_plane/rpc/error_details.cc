@@ -5,7 +5,7 @@
 namespace isopop::control {
 
 grpc::Status to_status(const Error& error, const std::optional<v1::WorkerError>& fault) {
-  const grpc::Status status = rpc::to_status(error);
+  grpc::Status status = rpc::to_status(error);
   if (!fault) return status;
   v1::StatusDetails details;
   details.set_code(static_cast<int>(error.code));

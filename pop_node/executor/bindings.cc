@@ -127,8 +127,7 @@ void respond(const Arguments& arguments) {
   Traffic& traffic = Realm::of(isolate).surroundings().traffic;
   const std::string text = text_at(arguments, 4);
   const std::string_view body = text.empty() ? bytes_at(arguments, 4) : std::string_view(text);
-  arguments.GetReturnValue().Set(
-      traffic.respond(uint_at(arguments, 0), std::move(head), body, ending));
+  arguments.GetReturnValue().Set(traffic.respond(uint_at(arguments, 0), head, body, ending));
 }
 
 // writeBody(id, view) -> there is room for more

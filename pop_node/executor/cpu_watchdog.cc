@@ -53,8 +53,9 @@ void stop_code(v8::Isolate* isolate, void* /*data*/) {
       place.line = line;
       place.column = column;
     }
-    place.stack += "    at " + function + (function.empty() ? "" : " ") + "(" + module + ":" +
-                   std::to_string(line) + ":" + std::to_string(column) + ")\n";
+    place.stack.append("    at ").append(function).append(function.empty() ? "(" : " (");
+    place.stack.append(module).append(":").append(std::to_string(line)).append(":");
+    place.stack.append(std::to_string(column)).append(")\n");
   }
   if (!place.module.empty()) g_state.place = std::move(place);
   isolate->TerminateExecution();

@@ -29,7 +29,7 @@ namespace {
 // The inherited socket to the PoP.
 constexpr int kPopDescriptor = 3;
 
-constexpr std::string_view kUsage =
+constexpr const char* kUsage =
     "usage: isopop-executor [--state DIR]   serve one worker to the PoP on descriptor 3\n"
     "       isopop-executor --check         read a serialised isopop.v1.Bundle, print a verdict\n"
     "       isopop-executor --help\n"
@@ -117,10 +117,10 @@ int run(std::span<char*> arguments) {
     } else if (argument == "--state" && i + 1 < arguments.size()) {
       ++i;
     } else if (argument == "--help") {
-      std::fputs(kUsage.data(), stdout);
+      std::fputs(kUsage, stdout);
       return kExitDone;
     } else {
-      std::fputs(kUsage.data(), stderr);
+      std::fputs(kUsage, stderr);
       return kExitUsage;
     }
   }

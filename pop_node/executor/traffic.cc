@@ -115,7 +115,8 @@ std::optional<std::string> Traffic::take_whole_body(std::uint32_t id) {
   return all;
 }
 
-bool Traffic::respond(std::uint32_t id, ResponseHead head, std::string_view body, Ending ending) {
+bool Traffic::respond(std::uint32_t id, const ResponseHead& head, std::string_view body,
+                      Ending ending) {
   Exchange* exchange = find(id);
   if (exchange == nullptr || exchange->head_sent) return true;
   const std::string_view first = body.substr(0, kBodyPieceBytesMax);

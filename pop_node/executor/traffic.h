@@ -53,7 +53,7 @@ class Traffic {
 
   enum class Ending { kComplete, kOpen };
   // Head and (part of) the body. True when all of it is sent; false: add_credit() will tell.
-  bool respond(std::uint32_t id, ResponseHead head, std::string_view body, Ending ending);
+  bool respond(std::uint32_t id, const ResponseHead& head, std::string_view body, Ending ending);
   bool write_body(std::uint32_t id, std::string_view data);
   bool end_body(std::uint32_t id);
 

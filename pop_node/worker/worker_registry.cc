@@ -33,6 +33,7 @@ LiveWorkerPtr WorkerRegistry::by_name(std::string_view name) const {
 
 std::vector<LiveWorkerPtr> WorkerRegistry::all() const {
   std::vector<LiveWorkerPtr> workers;
+  workers.reserve(workers_.size());
   for (const auto& [name, worker] : workers_) workers.push_back(worker);
   return workers;
 }
