@@ -44,6 +44,7 @@ class DistributionTest : public ::testing::Test {
 
 TEST_F(DistributionTest, DeployReachesEveryPopAndWaitPrintsHowLongItTook) {
   std::vector<std::unique_ptr<FakePop>> pops;
+  pops.reserve(12);
   for (int i = 0; i < 12; ++i) {
     pops.push_back(connect({.id = "P" + std::to_string(i), .fetches_bundles = true}));
   }
