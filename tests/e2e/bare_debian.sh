@@ -28,8 +28,8 @@ fi
 # Whatever certificates this machine trusts, so that a proxy in the way is no obstacle.
 cp -L /etc/ssl/certs/ca-certificates.crt "$folder/etc/ssl/certs/ca-certificates.crt"
 cp -L /etc/resolv.conf "$folder/etc/resolv.conf"
-rm -rf "$folder/root/isopop"
-git clone --quiet "$repository" "$folder/root/isopop"
+rm -rf "$folder/srv/isopop"
+git clone --quiet "$repository" "$folder/srv/isopop"
 
 for command in "${commands[@]}"; do
   printf '=== bare Debian: %s\n' "$command"
@@ -40,7 +40,7 @@ for command in "${commands[@]}"; do
     mount --rbind /dev "$1/dev" &&
     mount -t tmpfs tmpfs "$1/tmp" &&
     exec chroot "$1" /usr/bin/env -i HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin LANG=C.UTF-8 \
-      NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt sh -c "cd /root/isopop && $2"' \
+      NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt sh -c "cd /srv/isopop && $2"' \
     sh "$folder" "$command" </dev/null
   printf '=== %s: %s s\n' "$command" "$(($(date +%s) - started))"
 done
