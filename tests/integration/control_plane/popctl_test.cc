@@ -18,7 +18,6 @@ using isopop::test::wait_until;
 using nlohmann::json;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::Not;
 using ::testing::StartsWith;
 
 constexpr const char* kCode = "export default { fetch() { return new Response('hi'); } };";

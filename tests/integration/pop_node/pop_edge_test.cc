@@ -15,8 +15,6 @@
 namespace isopop::pop {
 namespace {
 
-using test::wait_until;
-
 class PopEdgeTest : public ::testing::Test {
  protected:
   PopEdgeTest() {

@@ -69,9 +69,8 @@ class TestControlPlane::Service final : public v1::Distribution::Service {
       sequence_ = 0;
       std::vector<TestWorker> missing;
       for (const auto& [name, worker] : live_) {
-        const auto holds = [&worker = worker](const v1::HeldVersion& held) {
-          return held.worker() == worker.version.worker() &&
-                 held.number() == worker.version.number();
+        const auto holds = [&version = worker.version](const v1::HeldVersion& held) {
+          return held.worker() == version.worker() && held.number() == version.number();
         };
         const auto& held = message.hello().held();
         if (std::none_of(held.begin(), held.end(), holds)) missing.push_back(worker);
