@@ -136,7 +136,8 @@ TEST_P(CheckpointTest, MappingsMadeUnmadeAndProtectedAreUndone) {
     if (seen.rounds % 3 == 0) munmap(kept, bytes);
     if (seen.rounds % 3 == 1) madvise(kept, bytes, MADV_DONTNEED);
     if (seen.rounds % 3 == 2) {
-      mmap(kept, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0);
+      seen.expect(mmap(kept, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) ==
+                  kept);
     }
     scenario.checkpoint->restore();
   });
