@@ -192,22 +192,23 @@ TEST_F(UploadTest, ClientThatGoesAwayAmidAnUploadLeavesNothing) {
 }
 
 TEST_F(UploadTest, UploadsThatNeverEndAreBounded) {
-  constexpr int kUploadsMax = 64;
+  // More than the 64 that are taken, so that all places stay full whichever comes first.
+  constexpr int kUploads = 64 + 16;
   std::vector<std::unique_ptr<grpc::ClientContext>> contexts;
   std::vector<std::unique_ptr<v1::DeployResponse>> responses;
   std::vector<std::unique_ptr<grpc::ClientWriter<v1::DeployRequest>>> writers;
-  for (int i = 0; i < kUploadsMax; ++i) {
+  for (int i = 0; i < kUploads; ++i) {
     contexts.push_back(std::make_unique<grpc::ClientContext>());
     responses.push_back(std::make_unique<v1::DeployResponse>());
     writers.push_back(stub_->Deploy(contexts.back().get(), responses.back().get()));
-    EXPECT_TRUE(writers.back()->Write(start_of("a", 1000)));
+    static_cast<void>(writers.back()->Write(start_of("a", 1000)));
   }
   const auto refused = [this] {
     return upload({start_of("b", 1), data_of("x")}).error_code() ==
            grpc::StatusCode::RESOURCE_EXHAUSTED;
   };
   EXPECT_TRUE(wait_until(refused));
-  for (int i = 0; i < kUploadsMax; ++i) {
+  for (int i = 0; i < kUploads; ++i) {
     contexts[static_cast<std::size_t>(i)]->TryCancel();
     EXPECT_FALSE(writers[static_cast<std::size_t>(i)]->Finish().ok());
   }
