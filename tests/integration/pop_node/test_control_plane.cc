@@ -6,10 +6,10 @@
 #include <optional>
 #include <utility>
 
-#include "common/hash/hash.h"
 #include "common/random/random.h"
 #include "common/rpc/rpc.h"
 #include "isopop/v1/distribution.grpc.pb.h"
+#include "tests/unit/pop_node/test_versions.h"
 
 namespace isopop::pop {
 namespace {
@@ -23,21 +23,12 @@ using Stream = grpc::ServerReaderWriter<v1::ControlMessage, v1::PopMessage>;
 
 TestWorker make_worker(const std::string& name, std::uint64_t number, const std::string& source,
                        v1::Isolation isolation) {
-  v1::Bundle bundle;
-  bundle.set_main_module("index.js");
-  v1::Module& module = *bundle.add_modules();
-  module.set_name("index.js");
-  module.set_type(v1::MODULE_TYPE_ES_MODULE);
-  module.set_content(source);
+  VersionWithCode made = make_version(name, number, source);
   TestWorker worker;
-  worker.bundle = bundle.SerializeAsString();
-  worker.version.set_worker(name);
-  worker.version.set_number(number);
+  worker.bundle = std::move(made.bundle);
+  worker.version = std::move(made.version);
   worker.version.set_id(random_hex(16));
-  worker.version.set_bundle_sha256(sha256_hex(worker.bundle));
-  worker.version.set_bundle_bytes(worker.bundle.size());
   worker.version.mutable_settings()->set_isolation(isolation);
-  worker.version.add_routes(name + ".example/*");
   return worker;
 }
 
