@@ -128,7 +128,7 @@ class [[nodiscard]] Result<void> {
 // Returns the error of `expr` to the caller, or goes on.
 #define ISOPOP_TRY(expr)                                            \
   do {                                                              \
-    if (auto isopop_try_result = (expr); !isopop_try_result.ok()) { \
+    if (auto&& isopop_try_result = (expr); !isopop_try_result.ok()) { \
       return isopop_try_result.error();                             \
     }                                                               \
   } while (false)
@@ -145,7 +145,7 @@ class [[nodiscard]] Result<void> {
 // The same two in a coroutine.
 #define ISOPOP_CO_TRY(expr)                                         \
   do {                                                              \
-    if (auto isopop_try_result = (expr); !isopop_try_result.ok()) { \
+    if (auto&& isopop_try_result = (expr); !isopop_try_result.ok()) { \
       co_return isopop_try_result.error();                          \
     }                                                               \
   } while (false)
