@@ -97,6 +97,15 @@ Limits read_limits(pbf_reader reader) {
       case field(4, kVarint):
         read(limits.heap_mib);
         break;
+      case field(6, kVarint):
+        read(limits.memory_mib);
+        break;
+      case field(7, kVarint):
+        read(limits.subrequests);
+        break;
+      case field(8, kVarint):
+        read(limits.log_kib);
+        break;
       default:
         reader.skip();
     }
@@ -357,6 +366,19 @@ void write_times(pbf_writer& message, protozero::pbf_tag_type tag, RunTimes time
 void write_load_times(pbf_writer& message, LoadTimes times) {
   message.add_uint32(3, times.top_level_us);
   message.add_uint32(4, times.compile_us);
+  if (times.checkpoint_us != 0) message.add_uint32(5, times.checkpoint_us);
+  if (times.total_us != 0) message.add_uint32(6, times.total_us);
+  if (times.checkpoint_kib != 0) message.add_uint32(7, times.checkpoint_kib);
+}
+
+void write_restore(pbf_writer& message, protozero::pbf_tag_type tag,
+                   const RestoreFigures& figures) {
+  pbf_writer writer(message, tag);
+  writer.add_uint32(1, figures.restore_ns);
+  writer.add_uint32(2, figures.pages_found);
+  writer.add_uint32(3, figures.pages_restored);
+  writer.add_uint32(4, figures.pages_dropped);
+  writer.add_uint32(5, figures.mappings_undone);
 }
 
 }  // namespace
@@ -426,10 +448,12 @@ void append_failure(std::string& out, std::uint32_t id, FailureKind kind, const 
   });
 }
 
-void append_finished(std::string& out, std::uint32_t id, std::uint32_t cpu_us) {
+void append_finished(std::string& out, std::uint32_t id, std::uint32_t cpu_us,
+                     const std::optional<RestoreFigures>& restore) {
   append_frame(out, 14, [&](pbf_writer& message) {
     message.add_uint32(1, id);
     if (cpu_us != 0) message.add_uint32(2, cpu_us);
+    if (restore.has_value()) write_restore(message, 3, *restore);
   });
 }
 

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -42,6 +43,9 @@ struct Limits {
   std::uint32_t wall_ms = 30'000;
   std::uint32_t top_level_cpu_ms = 400;
   std::uint32_t heap_mib = 128;
+  std::uint32_t memory_mib = 256;
+  std::uint32_t subrequests = 50;
+  std::uint32_t log_kib = 256;
 };
 
 struct Variable {
@@ -147,6 +151,19 @@ enum class FailureKind : std::uint8_t {
 struct LoadTimes {
   std::uint32_t compile_us = 0;
   std::uint32_t top_level_us = 0;  // CPU time
+  // By the clock; the first and the last in pristine mode only.
+  std::uint32_t checkpoint_us = 0;
+  std::uint32_t total_us = 0;
+  std::uint32_t checkpoint_kib = 0;
+};
+
+// What it took to bring the memory back to the checkpoint.
+struct RestoreFigures {
+  std::uint32_t restore_ns = 0;
+  std::uint32_t pages_found = 0;
+  std::uint32_t pages_restored = 0;
+  std::uint32_t pages_dropped = 0;
+  std::uint32_t mappings_undone = 0;
 };
 
 struct BodyPiece {
@@ -161,7 +178,8 @@ void append_response(std::string& out, std::uint32_t id, const ResponseHead& hea
 void append_body(std::string& out, std::uint32_t id, BodyPiece piece);
 void append_failure(std::string& out, std::uint32_t id, FailureKind kind, const WorkerFault& fault,
                     RunTimes times);
-void append_finished(std::string& out, std::uint32_t id, std::uint32_t cpu_us);
+void append_finished(std::string& out, std::uint32_t id, std::uint32_t cpu_us,
+                     const std::optional<RestoreFigures>& restore);
 void append_credit(std::string& out, CreditFrame credit);
 void append_log(std::string& out, std::uint32_t id, std::string_view level, std::string_view text);
 

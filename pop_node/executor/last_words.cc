@@ -59,7 +59,7 @@ LastWords::Texts last_frames(LastWords::Reason reason) {
   append_load_refused(texts.top_level, fault, {});
   append_failure(texts.request, LastWords::kPatchedId,
                  cpu ? FailureKind::kCpuLimit : FailureKind::kMemoryLimit, fault, {});
-  append_finished(texts.request, LastWords::kPatchedId, 0);
+  append_finished(texts.request, LastWords::kPatchedId, 0, std::nullopt);
   texts.exit_code = cpu ? kExitCpuLimit : kExitMemoryLimit;
   return texts;
 }

@@ -163,7 +163,8 @@ void Traffic::fail(std::uint32_t id, FailureKind kind, const WorkerFault& fault)
 void Traffic::finish(std::uint32_t id, std::uint32_t cpu_us) {
   if (requests_.erase(id) == 0) return;
   logged_bytes_.erase(id);
-  append_finished(out_, id, cpu_us);
+  append_finished(out_, id, cpu_us, restore_figures_);
+  restore_figures_.reset();
 }
 
 void Traffic::log(std::uint32_t id, std::string_view level, std::string_view text) {

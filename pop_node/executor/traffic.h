@@ -60,6 +60,8 @@ class Traffic {
   void started(std::uint32_t id, std::uint32_t isolate_us);
   void fail(std::uint32_t id, FailureKind kind, const WorkerFault& fault);
   void finish(std::uint32_t id, std::uint32_t cpu_us);
+  // Goes with the Finished of the request that finishes next, and of no other.
+  void set_restore_figures(const RestoreFigures& figures) { restore_figures_ = figures; }
 
   // Bounded in length and number for each request. The id may be 0, for what belongs to no request.
   void log(std::uint32_t id, std::string_view level, std::string_view text);
@@ -100,6 +102,7 @@ class Traffic {
   std::map<std::uint32_t, Exchange> requests_;
   // How much each request has logged; 0 is the top level.
   std::map<std::uint32_t, std::size_t> logged_bytes_;
+  std::optional<RestoreFigures> restore_figures_;
 };
 
 }  // namespace isopop::executor

@@ -66,6 +66,9 @@ TEST(Frames, ReadALoad) {
   load.mutable_place()->set_colo("AMS");
   load.set_isolation(v1::ISOLATION_WARM);
   load.mutable_limits()->set_cpu_ms(12);
+  load.mutable_limits()->set_memory_mib(13);
+  load.mutable_limits()->set_subrequests(14);
+  load.mutable_limits()->set_log_kib(15);
   v1::Variable& variable = *load.mutable_version()->mutable_settings()->add_variables();
   variable.set_name("N");
   variable.set_json("1");
@@ -78,6 +81,9 @@ TEST(Frames, ReadALoad) {
   EXPECT_EQ(got.colo, "AMS");
   EXPECT_EQ(got.isolation, Isolation::kWarm);
   EXPECT_EQ(got.limits.cpu_ms, 12U);
+  EXPECT_EQ(got.limits.memory_mib, 13U);
+  EXPECT_EQ(got.limits.subrequests, 14U);
+  EXPECT_EQ(got.limits.log_kib, 15U);
   EXPECT_EQ(got.limits.heap_mib, 128U) << "what is not said keeps its default";
   ASSERT_EQ(got.variables.size(), 1U);
   EXPECT_TRUE(got.variables[0].is_json);
@@ -134,10 +140,6 @@ TEST(Frames, WriteAResponse) {
 
 TEST(Frames, WriteTheRest) {
   std::string out;
-  append_loaded(out, {.compile_us = 1, .top_level_us = 2});
-  EXPECT_TRUE(parsed(out).loaded().ok());
-  EXPECT_EQ(parsed(out).loaded().top_level_us(), 2U);
-  out.clear();
   append_failure(out, 3, FailureKind::kMemoryLimit,
                  {.module = "m", .line = 4, .column = 5, .message = "no", .stack = "s"}, {});
   EXPECT_EQ(parsed(out).failure().kind(), v1::FAILURE_KIND_MEMORY_LIMIT);
@@ -152,8 +154,39 @@ TEST(Frames, WriteTheRest) {
   append_log(out, 3, "warn", "text");
   EXPECT_EQ(parsed(out).log().level(), "warn");
   out.clear();
-  append_finished(out, 3, 77);
+  append_finished(out, 3, 77, std::nullopt);
   EXPECT_EQ(parsed(out).finished().cpu_us(), 77U);
+  EXPECT_FALSE(parsed(out).finished().has_restore());
+}
+
+TEST(Frames, WriteWhatLoadingTook) {
+  std::string out;
+  append_loaded(
+      out,
+      {.compile_us = 1, .top_level_us = 2, .checkpoint_us = 3, .total_us = 4, .checkpoint_kib = 5});
+  const v1::Frame frame = parsed(out);
+  EXPECT_TRUE(frame.loaded().ok());
+  EXPECT_EQ(frame.loaded().compile_us(), 1U);
+  EXPECT_EQ(frame.loaded().top_level_us(), 2U);
+  EXPECT_EQ(frame.loaded().checkpoint_us(), 3U);
+  EXPECT_EQ(frame.loaded().total_us(), 4U);
+  EXPECT_EQ(frame.loaded().checkpoint_kib(), 5U);
+}
+
+TEST(Frames, WriteWhatARestoreTook) {
+  std::string out;
+  append_finished(out, 3, 77,
+                  RestoreFigures{.restore_ns = 1,
+                                 .pages_found = 2,
+                                 .pages_restored = 3,
+                                 .pages_dropped = 4,
+                                 .mappings_undone = 5});
+  const v1::RestoreFigures figures = parsed(out).finished().restore();
+  EXPECT_EQ(figures.restore_ns(), 1U);
+  EXPECT_EQ(figures.pages_found(), 2U);
+  EXPECT_EQ(figures.pages_restored(), 3U);
+  EXPECT_EQ(figures.pages_dropped(), 4U);
+  EXPECT_EQ(figures.mappings_undone(), 5U);
 }
 
 }  // namespace

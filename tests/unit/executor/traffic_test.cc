@@ -169,6 +169,18 @@ TEST_F(TrafficTest, MeasuresTheRun) {
   EXPECT_EQ(frames.at(0).response().times().run_us(), 30U);
 }
 
+TEST_F(TrafficTest, SendsTheFiguresOfARestoreWithOneRequest) {
+  traffic_.set_restore_figures({.restore_ns = 9'000});
+  begin(1);
+  traffic_.finish(1, 0);
+  begin(2);
+  traffic_.finish(2, 0);
+  const std::vector<v1::Frame> frames = sent();
+  ASSERT_EQ(frames.size(), 2U);
+  EXPECT_EQ(frames[0].finished().restore().restore_ns(), 9'000U);
+  EXPECT_FALSE(frames[1].finished().has_restore());
+}
+
 TEST_F(TrafficTest, CutsLogsAtWholeCharacters) {
   begin(1);
   std::string text(kLogTextBytesMax - 1, 'x');
