@@ -20,12 +20,14 @@ struct GlobalOptions {
   OutputFormat output = OutputFormat::kTable;
 };
 
+// What is empty, the folder's worker.yaml may say.
 struct DeployOptions {
   std::string path;
   std::string name;  // empty: the folder's
   std::vector<std::string> routes;
   std::string main_module;
   std::vector<std::string> variables;  // "NAME=text"
+  std::vector<std::string> limits;     // "cpu=50ms"
   std::string isolation;               // empty: the PoPs' default
   std::string message;
   bool wait = false;

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <map>
 #include <optional>
+#include <set>
 #include <utility>
 
 #include "common/result/result.h"
@@ -11,9 +12,11 @@
 #include "control_plane/cli/commands.h"
 #include "control_plane/cli/json.h"
 #include "control_plane/cli/session.h"
+#include "control_plane/cli/worker_config.h"
 #include "control_plane/cli/worker_folder.h"
 #include "control_plane/registry/bundle.h"
 #include "control_plane/registry/names.h"
+#include "control_plane/registry/worker_limits.h"
 
 namespace isopop::control::cli {
 namespace {
@@ -31,76 +34,108 @@ std::string user_name() {
   return user == nullptr ? "" : std::string(truncate_utf8(user, 64));
 }
 
-// The name that was given, else the folder's or file's own.
-std::string name_of(const DeployOptions& options) {
+// The name that was given, else worker.yaml's, else the folder's or file's own.
+std::string name_of(const DeployOptions& options, const WorkerConfig& config) {
   if (!options.name.empty()) return options.name;
+  if (!config.name.empty()) return config.name;
   std::error_code error;
   const std::filesystem::path path = std::filesystem::canonical(options.path, error);
   return error ? options.path : path.stem().string();
 }
 
-Result<v1::WorkerSettings> settings_of(const DeployOptions& options) {
-  static const std::map<std::string, v1::Isolation> kModes = {
-      {"", v1::ISOLATION_UNSPECIFIED},      {"default", v1::ISOLATION_UNSPECIFIED},
-      {"pristine", v1::ISOLATION_PRISTINE}, {"fresh", v1::ISOLATION_FRESH},
-      {"warm", v1::ISOLATION_WARM},         {"container", v1::ISOLATION_CONTAINER},
-  };
-  v1::WorkerSettings settings;
-  const auto mode = kModes.find(options.isolation);
-  if (mode == kModes.end()) {
-    return invalid_argument(
-        fmt::format("--isolation '{}': must be pristine, fresh, warm, container or default",
-                    options.isolation));
+struct Pair {
+  std::string name;
+  std::string value;
+};
+
+Result<Pair> parse_pair(std::string_view flag, const std::string& given) {
+  const std::size_t equals = given.find('=');
+  if (equals == std::string::npos) {
+    return invalid_argument(fmt::format("{} {}: must be NAME=VALUE", flag, in_quotes(given)));
   }
-  settings.set_isolation(mode->second);
-  for (const std::string& given : options.variables) {
-    const std::size_t equals = given.find('=');
-    if (equals == std::string::npos) {
-      return invalid_argument(fmt::format("--var {}: must be NAME=VALUE", in_quotes(given)));
+  return Pair{.name = given.substr(0, equals), .value = given.substr(equals + 1)};
+}
+
+Result<v1::WorkerSettings> with_variables(v1::WorkerSettings settings,
+                                          const std::vector<std::string>& given) {
+  std::map<std::string, v1::Variable> variables;
+  for (const v1::Variable& variable : settings.variables()) variables[variable.name()] = variable;
+  std::set<std::string> seen;
+  for (const std::string& text : given) {
+    ISOPOP_TRY_ASSIGN(const Pair pair, parse_pair("--var", text));
+    if (!seen.insert(pair.name).second) {
+      return invalid_argument(fmt::format("--var {}: given twice", in_quotes(pair.name)));
     }
-    v1::Variable& variable = *settings.add_variables();
-    variable.set_name(given.substr(0, equals));
-    variable.set_text(given.substr(equals + 1));
+    v1::Variable& variable = variables[pair.name];
+    variable.set_name(pair.name);
+    variable.set_text(pair.value);
+  }
+  settings.clear_variables();
+  for (auto& [name, variable] : variables) *settings.add_variables() = std::move(variable);
+  return settings;
+}
+
+// Flags over file, one by one.
+Result<v1::WorkerSettings> settings_of(const DeployOptions& options, const WorkerConfig& config) {
+  v1::WorkerSettings settings = config.settings;
+  if (!options.isolation.empty()) {
+    const Result<v1::Isolation> isolation = parse_isolation(options.isolation);
+    if (!isolation.ok()) {
+      return invalid_argument(fmt::format("--isolation {}", isolation.error().message));
+    }
+    settings.set_isolation(isolation.value());
+  }
+  ISOPOP_TRY_ASSIGN(settings, with_variables(std::move(settings), options.variables));
+  for (const std::string& text : options.limits) {
+    ISOPOP_TRY_ASSIGN(const Pair pair, parse_pair("--limit", text));
+    Result<v1::WorkerLimits> limits = with_limit(settings.limits(), pair.name, pair.value);
+    if (!limits.ok()) {
+      return invalid_argument(
+          fmt::format("--limit {}: {}", in_quotes(pair.name), limits.error().message));
+    }
+    *settings.mutable_limits() = std::move(limits).value();
   }
   ISOPOP_TRY(check_settings(settings));
   return settings;
 }
 
-Result<v1::DeployRequest::Start> start_of(const DeployOptions& options) {
-  std::error_code error;
-  if (!std::filesystem::exists(options.path, error)) {
-    return invalid_argument(fmt::format("{}: No such file or folder", options.path));
-  }
+Result<v1::DeployRequest::Start> start_of(const DeployOptions& options,
+                                          const WorkerConfig& config) {
   v1::DeployRequest::Start start;
-  start.set_worker(name_of(options));
+  start.set_worker(name_of(options, config));
   Result<void> named = check_worker_name(start.worker());
   if (!named.ok() && options.name.empty()) {
     return invalid_argument(fmt::format("{}; give it a name with --name", named.error().message));
   }
   if (!named.ok()) return named.error();
-  ISOPOP_TRY_ASSIGN(const std::vector<std::string> routes, canonical_routes(options.routes));
+  ISOPOP_TRY_ASSIGN(const std::vector<std::string> routes,
+                    canonical_routes(options.routes.empty() ? config.routes : options.routes));
   for (const std::string& route : routes) start.add_routes(route);
-  ISOPOP_TRY_ASSIGN(*start.mutable_settings(), settings_of(options));
+  ISOPOP_TRY_ASSIGN(*start.mutable_settings(), settings_of(options, config));
   start.set_author(user_name());
   start.set_message(options.message);
   start.set_dry_run(options.dry_run);
   return start;
 }
 
-Result<Upload> read_upload(const DeployOptions& options, v1::DeployRequest::Start start) {
-  ISOPOP_TRY_ASSIGN(WorkerFolder folder,
-                    read_worker_folder(options.path, {.main_module = options.main_module}));
-  ISOPOP_TRY_ASSIGN(CanonicalBundle bundle, canonical_bundle(folder.bundle, {}));
+Result<Upload> read_upload(const DeployOptions& options, const WorkerConfig& config,
+                           v1::DeployRequest::Start start) {
+  const BundleLimits limits = limits_for(start.settings(), {});
+  WorkerFolderOptions wanted{.main_module = options.main_module, .limits = limits};
+  if (wanted.main_module.empty()) {
+    wanted.main_module = config.main_module;
+    wanted.main_named_by = "\"main\" in worker.yaml";
+  }
+  ISOPOP_TRY_ASSIGN(WorkerFolder folder, read_worker_folder(options.path, wanted));
+  ISOPOP_TRY_ASSIGN(CanonicalBundle bundle, canonical_bundle(folder.bundle, limits));
   return Upload{
       .start = std::move(start), .bundle = std::move(bundle), .folder = std::move(folder)};
 }
 
-ExitCode fail_deploy(const Terminal& terminal, const DeployOptions& options,
-                     const CallError& failed) {
+ExitCode fail_deploy(const Terminal& terminal, const std::string& worker, const CallError& failed) {
   if (failed.fault) {
-    return terminal.fail(
-        ExitCode::kWorkerInvalid, failed.error.message,
-        fmt::format("{} was not deployed; what was live before still is", name_of(options)));
+    return terminal.fail(ExitCode::kWorkerInvalid, failed.error.message,
+                         fmt::format("{} was not deployed; what was live before still is", worker));
   }
   return fail_call(terminal, failed.error);
 }
@@ -139,7 +174,7 @@ class Deployment final {
     ControlClient::Deployed deployed = session_.client->deploy(upload.start, upload.bundle.bytes);
     session_.terminal.progress("");
     if (const auto* failed = std::get_if<CallError>(&deployed)) {
-      return fail_deploy(session_.terminal, options_, *failed);
+      return fail_deploy(session_.terminal, upload.start.worker(), *failed);
     }
     response_ = std::get<v1::DeployResponse>(std::move(deployed));
     what_ = fmt::format("{} v{}", response_.version().worker(), response_.version().number());
@@ -235,9 +270,15 @@ class Deployment final {
 ExitCode run_deploy(const GlobalOptions& global, const DeployOptions& options) {
   const Terminal terminal;
   // Everything that can be refused here is, before anybody is asked.
-  Result<v1::DeployRequest::Start> start = start_of(options);
+  std::error_code error;
+  if (!std::filesystem::exists(options.path, error)) {
+    return terminal.fail(ExitCode::kUsage, fmt::format("{}: No such file or folder", options.path));
+  }
+  const Result<WorkerConfig> config = read_worker_config(options.path);
+  if (!config.ok()) return terminal.fail(ExitCode::kWorkerInvalid, config.error().message);
+  Result<v1::DeployRequest::Start> start = start_of(options, config.value());
   if (!start.ok()) return terminal.fail(ExitCode::kUsage, start.error().message);
-  const Result<Upload> upload = read_upload(options, std::move(start).value());
+  const Result<Upload> upload = read_upload(options, config.value(), std::move(start).value());
   if (!upload.ok()) return terminal.fail(ExitCode::kWorkerInvalid, upload.error().message);
   if (!upload.value().folder.skipped.empty()) {
     const std::vector<std::string>& skipped = upload.value().folder.skipped;

@@ -5,6 +5,7 @@
 
 #include "common/time/clock.h"
 #include "control_plane/cli/terminal.h"
+#include "control_plane/registry/worker_limits.h"
 
 namespace isopop::control::cli {
 
@@ -37,6 +38,10 @@ std::string isolation_name(v1::Isolation isolation) {
 }
 
 nlohmann::ordered_json to_json(const v1::WorkerVersion& version) {
+  nlohmann::ordered_json limits = nlohmann::ordered_json::object();
+  for (const LimitValue& limit : limits_set(version.settings().limits())) {
+    limits[limit.field] = limit.value;
+  }
   // Values of variables may be nobody's business on a screen: names only.
   std::vector<std::string> variables;
   for (const v1::Variable& variable : version.settings().variables()) {
@@ -49,6 +54,7 @@ nlohmann::ordered_json to_json(const v1::WorkerVersion& version) {
           {"bundle_bytes", version.bundle_bytes()},
           {"routes", std::vector<std::string>(version.routes().begin(), version.routes().end())},
           {"isolation", isolation_name(version.settings().isolation())},
+          {"limits", limits},
           {"variables", variables},
           {"created_at", format_rfc3339(from_unix_ms(version.created_at_ms()))},
           {"author", version.author()},

@@ -86,6 +86,8 @@ class CommandLine final {
                         "host/path it answers at, as 'shop.example/*'; may be repeated");
     command->add_option("--main", deploy_.main_module, "Main module, relative to the folder");
     command->add_option("--var", deploy_.variables, "NAME=VALUE for env; may be repeated");
+    command->add_option("--limit", deploy_.limits,
+                        "NAME=VALUE, as 'cpu=50ms' or 'memory=256MiB'; may be repeated");
     command->add_option("--isolation", deploy_.isolation,
                         "pristine, fresh, warm or container (default: the PoPs' own)");
     command->add_option("--message", deploy_.message, "What this version is about");

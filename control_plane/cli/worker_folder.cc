@@ -23,9 +23,9 @@ constexpr std::array<std::string_view, 7> kUsualMainModules = {
     "index.js",     "index.mjs",     "worker.js",    "worker.mjs",
     "src/index.js", "src/index.mjs", "src/worker.js"};
 // Files that lie beside code without being part of it.
-constexpr std::array<std::string_view, 6> kNeverModules = {"readme.md",         "package.json",
-                                                           "package-lock.json", "tsconfig.json",
-                                                           "jsconfig.json",     "license.txt"};
+constexpr std::array<std::string_view, 7> kNeverModules = {
+    "readme.md",     "worker.yaml",   "package.json", "package-lock.json",
+    "tsconfig.json", "jsconfig.json", "license.txt"};
 
 struct Ending {
   std::string_view ending;
@@ -118,9 +118,9 @@ class Collector {
     }
     Result<std::string> content = read_file(path, limits_.code_bytes_max - code_bytes_);
     if (!content.ok() && content.error().code == ErrorCode::kResourceExhausted) {
-      return invalid_argument(fmt::format("{} holds more than {} of modules ({} does not fit)",
-                                          root_.string(), format_bytes(limits_.code_bytes_max),
-                                          in_quotes(name)));
+      return invalid_argument(
+          fmt::format("{} holds more than {} of modules, its limit script ({} does not fit)",
+                      root_.string(), format_bytes(limits_.code_bytes_max), in_quotes(name)));
     }
     if (!content.ok()) return content.error();
     code_bytes_ += content.value().size();
@@ -155,10 +155,10 @@ Result<std::optional<std::string>> packaged_main(const fs::path& folder) {
   return std::optional(std::move(name));
 }
 
-Result<std::string> choose_main(const fs::path& folder, const std::string& wanted,
+Result<std::string> choose_main(const fs::path& folder, const WorkerFolderOptions& options,
                                 const std::map<std::string, v1::Module>& modules) {
-  std::string main = wanted;
-  std::string_view said_by = "--main";
+  std::string main = options.main_module;
+  std::string_view said_by = options.main_named_by;
   if (main.empty()) {
     ISOPOP_TRY_ASSIGN(const std::optional<std::string> packaged, packaged_main(folder));
     main = packaged.value_or("");
@@ -222,8 +222,7 @@ Result<WorkerFolder> read_worker_folder(const fs::path& path, const WorkerFolder
   if (!fs::is_directory(root, error)) return read_single_file(root, options.limits);
   Collector collector(root, options.limits);
   ISOPOP_TRY(collector.walk(root));
-  ISOPOP_TRY_ASSIGN(const std::string main,
-                    choose_main(root, options.main_module, collector.modules));
+  ISOPOP_TRY_ASSIGN(const std::string main, choose_main(root, options, collector.modules));
   WorkerFolder folder;
   folder.bundle.set_main_module(main);
   for (auto& [name, module] : collector.modules) {

@@ -14,9 +14,9 @@
 namespace isopop::control::cli {
 
 // Makes a bundle of a folder (or a single file) of code. Taken: regular files whose ending says
-// what they are. Left out: hidden files and folders, node_modules, README.md, what belongs to
-// package managers, and files with other endings. A symbolic link must stay within the folder.
-// Reading stops as soon as a limit is passed, so a folder of any size is refused quickly.
+// what they are. Left out: hidden files and folders, node_modules, README.md, worker.yaml, what
+// belongs to package managers, and files with other endings. A symbolic link must stay within the
+// folder. Reading stops as soon as a limit is passed, so a folder of any size is refused quickly.
 struct WorkerFolder {
   v1::Bundle bundle;                 // modules by name
   std::vector<std::string> skipped;  // files left out because of their ending, by name
@@ -24,6 +24,7 @@ struct WorkerFolder {
 
 struct WorkerFolderOptions {
   std::string main_module;  // empty: package.json's "main", else one of the usual names
+  std::string main_named_by = "--main";  // for the message when there is no such module
   BundleLimits limits;
 };
 

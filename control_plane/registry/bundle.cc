@@ -13,6 +13,7 @@
 #include "common/text/text.h"
 #include "common/units/units.h"
 #include "control_plane/registry/names.h"
+#include "control_plane/registry/worker_limits.h"
 
 namespace isopop::control {
 namespace {
@@ -20,9 +21,6 @@ namespace {
 constexpr int kVariablesMax = 128;
 constexpr std::size_t kVariableNameBytesMax = 128;
 constexpr std::size_t kVariableBytesMax = 64 * 1024;
-constexpr std::uint32_t kCpuMsMax = 300'000;
-constexpr std::uint32_t kWallMsMax = 3'600'000;
-constexpr std::uint32_t kHeapMibMax = 4096;
 
 std::string serialise(const google::protobuf::Message& message) {
   std::string bytes;
@@ -49,9 +47,9 @@ Result<void> check_size(const v1::Bundle& bundle, const BundleLimits& limits) {
   std::uint64_t code_bytes = 0;
   for (const v1::Module& module : bundle.modules()) code_bytes += module.content().size();
   if (code_bytes > limits.code_bytes_max) {
-    return invalid_argument(fmt::format("the worker's code is {}; at most {} are allowed",
-                                        format_bytes(code_bytes),
-                                        format_bytes(limits.code_bytes_max)));
+    return invalid_argument(
+        fmt::format("the worker's code is {}; at most {} are allowed (limit script)",
+                    format_bytes(code_bytes), format_bytes(limits.code_bytes_max)));
   }
   return {};
 }
@@ -169,13 +167,7 @@ Result<void> check_settings(const v1::WorkerSettings& settings) {
     return invalid_argument(
         fmt::format("unknown isolation mode {}", static_cast<int>(settings.isolation())));
   }
-  const v1::WorkerLimits& limits = settings.limits();
-  if (limits.cpu_ms() > kCpuMsMax || limits.top_level_cpu_ms() > kCpuMsMax ||
-      limits.wall_ms() > kWallMsMax || limits.heap_mib() > kHeapMibMax) {
-    return invalid_argument(
-        fmt::format("a limit is out of range: at most {} ms CPU, {} ms wall time, {} MiB heap",
-                    kCpuMsMax, kWallMsMax, kHeapMibMax));
-  }
+  ISOPOP_TRY(check_limits(settings.limits()));
   if (settings.variables_size() > kVariablesMax) {
     return invalid_argument(fmt::format("{} variables; a worker may have {}",
                                         settings.variables_size(), kVariablesMax));
@@ -188,6 +180,12 @@ Result<void> check_settings(const v1::WorkerSettings& settings) {
     }
   }
   return {};
+}
+
+BundleLimits limits_for(const v1::WorkerSettings& settings, BundleLimits limits) {
+  const std::uint64_t asked = settings.limits().script_bytes();
+  if (asked != 0) limits.code_bytes_max = asked;
+  return limits;
 }
 
 std::string canonical_settings(const v1::WorkerSettings& settings) {

@@ -42,6 +42,9 @@ struct CanonicalBundle {
 // Variables have JavaScript property names, each once, and JSON ones parse. Limits are in range.
 [[nodiscard]] Result<void> check_settings(const v1::WorkerSettings& settings);
 
+// `limits` as the worker's own settings have them: its script limit takes the place of the default.
+[[nodiscard]] BundleLimits limits_for(const v1::WorkerSettings& settings, BundleLimits limits);
+
 // Equal settings give equal bytes.
 [[nodiscard]] std::string canonical_settings(const v1::WorkerSettings& settings);
 

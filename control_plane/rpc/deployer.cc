@@ -97,7 +97,8 @@ Deployer::Outcome Deployer::run(const Upload& upload) {
   const auto refused = [](const Error& error) {
     return DeployFailure{.error = error, .fault = std::nullopt};
   };
-  Result<CanonicalBundle> bundle = canonical_bundle(upload.bundle, options_.bundle_limits);
+  Result<CanonicalBundle> bundle =
+      canonical_bundle(upload.bundle, limits_for(start.settings(), options_.bundle_limits));
   if (!bundle.ok()) return invalid_worker(bundle.error());
   Result<std::vector<std::string>> routes =
       canonical_routes({start.routes().begin(), start.routes().end()});

@@ -54,8 +54,8 @@ class Deployer final {
   // What can be refused before the code is uploaded.
   [[nodiscard]] Result<void> check_start(const v1::DeployRequest::Start& start) const;
   // The largest serialised bundle worth receiving.
-  [[nodiscard]] std::uint64_t bundle_bytes_max() const {
-    return options_.bundle_limits.code_bytes_max + kBundleOverheadBytesMax;
+  [[nodiscard]] std::uint64_t bundle_bytes_max(const v1::WorkerSettings& settings) const {
+    return limits_for(settings, options_.bundle_limits).code_bytes_max + kBundleOverheadBytesMax;
   }
   // One upload being received; gives its place back when it goes.
   class UploadSlot final {

@@ -56,7 +56,7 @@ class UploadReactor final : public grpc::ServerReadReactor<v1::DeployRequest>,
   }
 
   Result<void> check_size(std::uint64_t bundle_bytes) {
-    const std::uint64_t bytes_max = deployer_.bundle_bytes_max();
+    const std::uint64_t bytes_max = deployer_.bundle_bytes_max(upload_.start.settings());
     if (bundle_bytes <= bytes_max) return {};
     too_large_ = true;
     return invalid_argument(fmt::format("the worker is {}; at most {} of code are allowed",

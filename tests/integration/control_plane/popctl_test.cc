@@ -140,6 +140,52 @@ TEST_F(PopctlTest, FoldersThatHoldNoWorkerAreRefused) {
   expect_refused(control_.popctl({"deploy", big.string()}), 9, "more than 10 MiB");
 }
 
+TEST_F(PopctlTest, FolderSaysHowItsWorkerIsRunAndFlagsBeatIt) {
+  const auto folder = control_.write("shop/app.js", kCode).parent_path().string();
+  static_cast<void>(control_.write("shop/worker.yaml",
+                                   "name: market\n"
+                                   "main: app.js\n"
+                                   "isolation: warm\n"
+                                   "routes: [market.example/*]\n"
+                                   "vars: {A: one, B: two}\n"
+                                   "limits: {cpu: 20 ms, memory: 256 MiB}\n"));
+  const auto plain = control_.popctl({"deploy", folder});
+  ASSERT_TRUE(plain.success()) << plain.describe();
+  const auto changed = control_.popctl({"deploy", folder, "--limit", "cpu=30ms", "--limit",
+                                        "subrequests=3", "--isolation", "fresh", "--var", "B=3"});
+  ASSERT_TRUE(changed.success()) << changed.describe();
+  const json versions = json::parse(control_.popctl({"versions", "market", "-o", "json"}).output);
+  ASSERT_EQ(versions.size(), 2U);
+  for (const json& version : versions) {
+    const bool first = version["number"] == 1;
+    EXPECT_EQ(version["routes"], json::array({"market.example/*"}));
+    EXPECT_EQ(version["isolation"], first ? "warm" : "fresh");
+    EXPECT_EQ(version["variables"], json::array({"A", "B"}));
+    EXPECT_EQ(version["limits"],
+              json::parse(first ? R"({"cpu_ms": 20, "memory_mib": 256})"
+                                : R"({"cpu_ms": 30, "memory_mib": 256, "subrequests": 3})"));
+  }
+}
+
+TEST_F(PopctlTest, MistakesInLimitsAreRefusedWithTheirPlace) {
+  const auto folder = control_.write("shop/index.js", kCode).parent_path().string();
+  static_cast<void>(control_.write("shop/worker.yaml", "limits:\n  cpu: 20\n"));
+  expect_refused(control_.popctl({"deploy", folder}), 9, "worker.yaml:2: limits.cpu: ");
+  static_cast<void>(control_.write("shop/worker.yaml", ""));
+  expect_refused(control_.popctl({"deploy", folder, "--limit", "cpu"}), 2, "NAME=VALUE");
+  expect_refused(control_.popctl({"deploy", folder, "--limit", "cpu=1h"}), 2, "between 1 ms and");
+  expect_refused(control_.popctl({"deploy", folder, "--limit", "cup=1s"}), 2, "did you mean 'cpu'");
+  expect_nothing_live();
+}
+
+TEST_F(PopctlTest, CodeBeyondItsScriptLimitIsRefused) {
+  const auto folder = control_.write("big/index.js", kCode).parent_path().string();
+  static_cast<void>(control_.write("big/more.bin", std::string(2'000, 'x')));
+  expect_refused(control_.popctl({"deploy", folder, "--limit", "script=2000 B"}), 9,
+                 "limit script");
+  EXPECT_TRUE(control_.popctl({"deploy", folder, "--limit", "script=3 kB"}).success());
+}
+
 TEST_F(PopctlTest, ExampleWorkersAreValid) {
   for (const char* name : {"hello", "echo", "router-app", "wasm-add"}) {
     const auto outcome = control_.popctl(

@@ -121,6 +121,13 @@ TEST(Settings, OrderOfVariablesDoesNotMatter) {
   EXPECT_NE(canonical_settings(one), canonical_settings(other));
 }
 
+TEST(Settings, SayHowMuchCodeThereMayBe) {
+  v1::WorkerSettings settings;
+  EXPECT_EQ(limits_for(settings, {}).code_bytes_max, BundleLimits{}.code_bytes_max);
+  settings.mutable_limits()->set_script_bytes(123);
+  EXPECT_EQ(limits_for(settings, {}).code_bytes_max, 123U);
+}
+
 TEST(Settings, RefuseLimitsBeyondReason) {
   v1::WorkerSettings settings;
   settings.mutable_limits()->set_heap_mib(1'000'000);

@@ -50,6 +50,7 @@ TEST_F(WorkerFolderTest, TakesCodeAndLeavesTheRest) {
   add("data.json", "1");
   add("logo.png");
   add("README.md");
+  add("worker.yaml");
   add("package-lock.json", "{}");
   add(".env.json", "{}");
   add(".git/config.js");
@@ -82,6 +83,8 @@ TEST_F(WorkerFolderTest, SaysWhyThereIsNoMainModule) {
   add("app.js");
   EXPECT_THAT(refusal(), HasSubstr("--main"));
   EXPECT_THAT(refusal({.main_module = "ap.js"}), HasSubstr("did you mean app.js?"));
+  EXPECT_THAT(refusal({.main_module = "x.js", .main_named_by = "the file"}),
+              HasSubstr("the file names "));
   EXPECT_THAT(refusal({.main_module = "../app.js"}), HasSubstr("not among the modules"));
   add("package.json", "{");
   EXPECT_THAT(refusal(), HasSubstr("not valid JSON"));

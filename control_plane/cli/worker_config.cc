@@ -1,0 +1,111 @@
+#include "control_plane/cli/worker_config.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+#include <utility>
+
+#include "common/config/config_node.h"
+#include "control_plane/registry/bundle.h"
+#include "control_plane/registry/names.h"
+#include "control_plane/registry/worker_limits.h"
+
+namespace isopop::control::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+// The node's place in front of what a check said of its value.
+template <typename T>
+Result<T> at_node(const ConfigNode& node, Result<T> checked) {
+  if (!checked.ok()) return node.error(checked.error().message);
+  return checked;
+}
+
+Result<std::vector<std::string>> read_routes(const ConfigNode& root) {
+  std::vector<std::string> routes;
+  const std::optional<ConfigNode> list = root.find("routes");
+  if (!list) return routes;
+  ISOPOP_TRY_ASSIGN(const std::vector<ConfigNode> nodes, list->as_list());
+  for (const ConfigNode& node : nodes) {
+    ISOPOP_TRY_ASSIGN(std::string route, node.as_string());
+    ISOPOP_TRY(at_node(node, canonical_routes({route})));
+    routes.push_back(std::move(route));
+  }
+  return routes;
+}
+
+Result<v1::Variable> read_variable(const std::string& name, const ConfigNode& node) {
+  v1::Variable variable;
+  variable.set_name(name);
+  if (node.is_scalar()) {
+    ISOPOP_TRY_ASSIGN(*variable.mutable_text(), node.as_string());
+  } else {
+    ISOPOP_TRY(node.allow_only({"json"}));
+    ISOPOP_TRY_ASSIGN(*variable.mutable_json(), node.string("json"));
+  }
+  v1::WorkerSettings alone;
+  *alone.add_variables() = variable;
+  ISOPOP_TRY(at_node(node, check_settings(alone)));
+  return variable;
+}
+
+Result<v1::WorkerLimits> read_limits(const ConfigNode& node) {
+  v1::WorkerLimits limits;
+  ISOPOP_TRY(node.allow_only(limit_names()));
+  ISOPOP_TRY_ASSIGN(const auto entries, node.as_map());
+  for (const auto& [name, value] : entries) {
+    ISOPOP_TRY_ASSIGN(const std::string text, value.as_string());
+    ISOPOP_TRY_ASSIGN(limits, at_node(value, with_limit(std::move(limits), name, text)));
+  }
+  ISOPOP_TRY(at_node(node, check_limits(limits)));
+  return limits;
+}
+
+Result<WorkerConfig> read_root(const ConfigNode& root) {
+  ISOPOP_TRY(root.allow_only({"name", "main", "isolation", "routes", "vars", "limits"}));
+  WorkerConfig config;
+  if (const std::optional<ConfigNode> name = root.find("name")) {
+    ISOPOP_TRY_ASSIGN(config.name, name->as_string());
+    ISOPOP_TRY(at_node(*name, check_worker_name(config.name)));
+  }
+  ISOPOP_TRY_ASSIGN(config.main_module, root.string("main", ""));
+  if (const std::optional<ConfigNode> mode = root.find("isolation")) {
+    ISOPOP_TRY_ASSIGN(const std::string word, mode->as_string());
+    ISOPOP_TRY_ASSIGN(const v1::Isolation isolation, at_node(*mode, parse_isolation(word)));
+    config.settings.set_isolation(isolation);
+  }
+  ISOPOP_TRY_ASSIGN(config.routes, read_routes(root));
+  if (const std::optional<ConfigNode> variables = root.find("vars")) {
+    ISOPOP_TRY_ASSIGN(const auto entries, variables->as_map());
+    for (const auto& [name, value] : entries) {
+      ISOPOP_TRY_ASSIGN(*config.settings.add_variables(), read_variable(name, value));
+    }
+  }
+  if (const std::optional<ConfigNode> limits = root.find("limits")) {
+    ISOPOP_TRY_ASSIGN(*config.settings.mutable_limits(), read_limits(*limits));
+  }
+  return config;
+}
+
+}  // namespace
+
+Result<WorkerConfig> read_worker_config(const fs::path& path) {
+  std::error_code error;
+  const fs::path file = path / kWorkerConfigName;
+  if (!fs::is_directory(path, error) || !fs::exists(file, error)) return WorkerConfig{};
+  ISOPOP_TRY_ASSIGN(const ConfigNode root, ConfigNode::load(file.string()));
+  return read_root(root);
+}
+
+Result<v1::Isolation> parse_isolation(const std::string& name) {
+  if (name.empty() || name == "default") return v1::ISOLATION_UNSPECIFIED;
+  if (name == "pristine") return v1::ISOLATION_PRISTINE;
+  if (name == "fresh") return v1::ISOLATION_FRESH;
+  if (name == "warm") return v1::ISOLATION_WARM;
+  if (name == "container") return v1::ISOLATION_CONTAINER;
+  return invalid_argument(
+      fmt::format("'{}': must be pristine, fresh, warm, container or default", name));
+}
+
+}  // namespace isopop::control::cli
