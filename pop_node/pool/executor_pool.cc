@@ -28,7 +28,7 @@ ExecutorPool::ExecutorPool(asio::io_context& io, const Clock& clock, ExecutorPoo
       clock_(clock),
       options_(std::move(options)),
       bundles_(std::move(bundles)),
-      policy_(options_.limits),
+      policy_(options_.limits, RandomStream(0, "pop_node/containers/" + options_.colo)),
       timer_(io),
       alive_(std::make_shared<ExecutorPool*>(this)) {}
 

@@ -57,7 +57,8 @@ using Words = std::vector<std::string>;
 
 class PoolPolicyTest : public ::testing::Test {
  protected:
-  void make(PoolLimits limits) { policy_ = PoolPolicy(limits); }
+  void make(PoolLimits limits) { policy_ = PoolPolicy(limits, random()); }
+  static RandomStream random() { return {1, "pool_policy_test"}; }
 
   Words actions() {
     Words words;
@@ -78,7 +79,7 @@ class PoolPolicyTest : public ::testing::Test {
   }
 
   Instant now_{seconds(1000)};
-  PoolPolicy policy_{PoolLimits{}};
+  PoolPolicy policy_{PoolLimits{.grow_after = milliseconds(50)}, random()};
 };
 
 TEST_F(PoolPolicyTest, StartsTheFirstExecutorAtOnceAndCallsTheRequestCold) {

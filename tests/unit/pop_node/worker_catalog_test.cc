@@ -126,6 +126,17 @@ TEST(ResolveWorkerTest, PutsInDefaultsWhereTheVersionSaysNothing) {
   EXPECT_EQ(worker->limits.cpu_ms(), 7U);
   EXPECT_EQ(worker->limits.wall_ms(), 9U);
   EXPECT_EQ(worker->limits.heap_mib(), 128U);
+  EXPECT_EQ(worker->limits.memory_mib(), 256U);
+  EXPECT_EQ(worker->limits.subrequests(), 50U);
+  EXPECT_EQ(worker->limits.log_kib(), 256U);
+}
+
+TEST(ResolveWorkerTest, GivesMoreMemoryToAWorkerThatAsksForMoreHeap) {
+  v1::WorkerVersion version = make_version("a", 1, "one").version;
+  version.mutable_settings()->mutable_limits()->set_heap_mib(300);
+  EXPECT_EQ(resolve_worker(version, {}).value()->limits.memory_mib(), 600U);
+  version.mutable_settings()->mutable_limits()->set_memory_mib(310);
+  EXPECT_EQ(resolve_worker(version, {}).value()->limits.memory_mib(), 310U);
 }
 
 }  // namespace
