@@ -107,6 +107,7 @@ Result<void> EventLoop::take(InboundFrame frame) {
 Result<void> EventLoop::load(LoadFrame frame) {
   if (worker_) return invalid_argument("a second Load");
   worker_ = std::move(frame);
+  traffic_.set_limits(worker_->limits);
   LoadTimes times;
   Result<std::unique_ptr<IsolationStrategy>> made = make_isolation(surroundings_, *worker_);
   std::optional<WorkerFault> fault;

@@ -7,8 +7,6 @@
 namespace isopop::executor {
 namespace {
 
-// A request may log this much; then one line says that the rest is lost.
-constexpr std::size_t kLogBytesPerRequestMax = 256U << 10U;
 // What a record costs beside its text, so that empty lines are bounded too.
 constexpr std::size_t kLogRecordBytes = 64;
 // Credit is given back in pieces of at least this size while more is to come.
@@ -170,12 +168,16 @@ void Traffic::finish(std::uint32_t id, std::uint32_t cpu_us) {
 void Traffic::log(std::uint32_t id, std::string_view level, std::string_view text) {
   if (id != 0 && !contains(id)) id = 0;
   std::size_t& logged = logged_bytes_[id];
-  if (logged > kLogBytesPerRequestMax) return;
+  const std::size_t logged_max = std::size_t{limits_.log_kib} << 10U;
+  if (logged > logged_max) return;
   const std::string_view kept = cut(text, kLogTextBytesMax);
   logged += kept.size() + kLogRecordBytes;
   append_log(out_, id, level, kept);
-  if (logged > kLogBytesPerRequestMax) {
-    append_log(out_, id, "warn", "log truncated: this request has written 256 KiB");
+  if (logged > logged_max) {
+    append_log(out_, id, "warn",
+               (id == 0 ? "the top level" : "the request") +
+                   std::string(" has logged more than its limit of ") +
+                   std::to_string(limits_.log_kib) + " KiB: what follows is lost");
   }
 }
 

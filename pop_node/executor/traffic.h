@@ -25,6 +25,9 @@ class Traffic {
   // Both outlive this object.
   Traffic(std::string& out, const Clock& clock) : out_(out), clock_(clock) {}
 
+  // Those of the worker, once it is known.
+  void set_limits(const Limits& limits) { limits_ = limits; }
+
   // From the peer. An error means that it broke the contract.
 
   // `out`: the request's head, without its body, to be run.
@@ -63,7 +66,8 @@ class Traffic {
   // Goes with the Finished of the request that finishes next, and of no other.
   void set_restore_figures(const RestoreFigures& figures) { restore_figures_ = figures; }
 
-  // Bounded in length and number for each request. The id may be 0, for what belongs to no request.
+  // Bounded in length, and for each request in all: one line says that the rest is lost. The id may
+  // be 0, for what belongs to no request.
   void log(std::uint32_t id, std::string_view level, std::string_view text);
 
   // True when the request waits for something from the peer: more of its body, or room for more of
@@ -99,6 +103,7 @@ class Traffic {
 
   std::string& out_;
   const Clock& clock_;
+  Limits limits_;
   std::map<std::uint32_t, Exchange> requests_;
   // How much each request has logged; 0 is the top level.
   std::map<std::uint32_t, std::size_t> logged_bytes_;

@@ -105,6 +105,11 @@ Result<LiveWorkerPtr> resolve_worker(const v1::WorkerVersion& version,
   worker->limits.set_top_level_cpu_ms(
       value_or(asked.top_level_cpu_ms(), defaults.top_level_cpu_ms));
   worker->limits.set_heap_mib(value_or(asked.heap_mib(), defaults.heap_mib));
+  // A worker that asked for more heap and nothing else is not held back by a bound it did not see.
+  worker->limits.set_memory_mib(
+      value_or(asked.memory_mib(), std::max(defaults.memory_mib, 2 * worker->limits.heap_mib())));
+  worker->limits.set_subrequests(value_or(asked.subrequests(), defaults.subrequests));
+  worker->limits.set_log_kib(value_or(asked.log_kib(), defaults.log_kib));
   worker->limits.set_request_body_bytes(
       value_or<std::uint64_t>(asked.request_body_bytes(), defaults.request_body_bytes));
 

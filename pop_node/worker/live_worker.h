@@ -31,6 +31,9 @@ struct WorkerDefaults {
   std::uint32_t wall_ms = 30'000;
   std::uint32_t top_level_cpu_ms = 400;
   std::uint32_t heap_mib = 128;
+  std::uint32_t memory_mib = 256;  // at least twice the worker's heap
+  std::uint32_t subrequests = 50;
+  std::uint32_t log_kib = 256;
   std::uint64_t request_body_bytes = 100ULL * 1024 * 1024;
 };
 

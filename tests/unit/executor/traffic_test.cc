@@ -181,6 +181,23 @@ TEST_F(TrafficTest, SendsTheFiguresOfARestoreWithOneRequest) {
   EXPECT_FALSE(frames[1].finished().has_restore());
 }
 
+TEST_F(TrafficTest, KeepsToTheLogLimitOfEachRequestAndSaysSo) {
+  traffic_.set_limits({.log_kib = 2});
+  begin(1);
+  begin(2);
+  const std::string line(1'000, 'x');
+  for (int i = 0; i < 100; ++i) traffic_.log(1, "log", line);
+  std::vector<v1::Frame> frames = sent();
+  ASSERT_EQ(frames.size(), 3U);
+  EXPECT_EQ(frames[1].log().text(), line);
+  EXPECT_EQ(frames[2].log().level(), "warn");
+  EXPECT_NE(frames[2].log().text().find("limit of 2 KiB"), std::string::npos);
+  traffic_.log(2, "log", line);
+  EXPECT_EQ(sent().size(), 1U) << "another request has its own";
+  for (int i = 0; i < 100; ++i) traffic_.log(2, "log", "");
+  EXPECT_LT(sent().size(), 40U) << "empty lines count too";
+}
+
 TEST_F(TrafficTest, CutsLogsAtWholeCharacters) {
   begin(1);
   std::string text(kLogTextBytesMax - 1, 'x');
