@@ -19,6 +19,7 @@ find_package(Libnode REQUIRED)
 find_package(PkgConfig REQUIRED)
 pkg_check_modules(GeographicLib REQUIRED IMPORTED_TARGET geographiclib)
 pkg_check_modules(libmaxminddb REQUIRED IMPORTED_TARGET libmaxminddb)
+pkg_check_modules(libseccomp REQUIRED IMPORTED_TARGET libseccomp)
 
 # Beast and Asio without the parts nobody here uses; the separate-compilation forms are in
 # common/event_loop, so that each unit does not compile all of Asio anew.

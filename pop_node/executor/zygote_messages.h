@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "common/result/result.h"
+#include "pop_node/executor/sandbox_measure.h"
 
 namespace isopop::executor {
 
@@ -25,13 +26,6 @@ struct ForkOrder {
 [[nodiscard]] Result<ForkOrder> decode_zygote_message(std::string_view bytes);
 
 // Zygote to PoP.
-
-// One thing that executors are confined by, or are not and why.
-struct SandboxMeasure {
-  std::string name;
-  bool active = false;
-  std::string detail;
-};
 
 struct ZygoteReady {
   std::vector<SandboxMeasure> measures;
