@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <span>
 #include <string>
@@ -204,9 +205,33 @@ void now(const Arguments& arguments) {
       Realm::of(arguments.GetIsolate()).surroundings().frozen_clock.now_ms());
 }
 
+#ifdef ISOPOP_TEST_CRASH
+// Compiled into isopop-executor-crash alone, with which tests/hostile starts its PoP: a worker that
+// logs "crash: null" brings its executor down by native means, and so on.
+int recurse_natively(volatile int* below) {
+  volatile int here = *below + 1;
+  return here > 0 ? recurse_natively(&here) + here : 0;
+}
+
+void crash_on_demand(std::string_view text) {
+  static volatile std::uintptr_t nowhere = 0;
+  static const volatile int kConstant = 1;
+  if (text == "crash: null") static_cast<void>(*reinterpret_cast<volatile int*>(nowhere));
+  if (text == "crash: write") const_cast<volatile int&>(kConstant) = 0;
+  if (text == "crash: abort") std::abort();
+  if (text == "crash: trap") __builtin_trap();
+  if (text == "crash: exit") std::_Exit(0);
+  volatile int depth = 0;
+  if (text == "crash: stack") nowhere = static_cast<std::uintptr_t>(recurse_natively(&depth));
+}
+#endif
+
 // log(level, text)
 void log(const Arguments& arguments) {
   const Realm& realm = Realm::of(arguments.GetIsolate());
+#ifdef ISOPOP_TEST_CRASH
+  crash_on_demand(text_at(arguments, 1));
+#endif
   realm.surroundings().traffic.log(realm.current_request(), text_at(arguments, 0),
                                    text_at(arguments, 1));
 }
