@@ -155,6 +155,8 @@ Result<void> limit_resources(const SealOptions& options, std::uint64_t memory_by
            {RLIMIT_STACK, kStackBytes}}) {
     ISOPOP_TRY(set_limit(resource, value));
   }
+  // The failing write is enough.
+  std::signal(SIGXFSZ, SIG_IGN);  // NOLINT(cert-err33-c): SIGXFSZ can be ignored
   if (options.memory_bytes_max == 0) return {};
   return set_limit(RLIMIT_DATA, memory_bytes + options.memory_bytes_max);
 }

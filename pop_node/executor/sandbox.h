@@ -43,8 +43,9 @@ struct SealOptions {
   // ArrayBuffers, WebAssembly, malloc. Beyond it mmap(), brk() and mprotect() fail with ENOMEM. 0:
   // no limit.
   std::uint64_t memory_bytes_max = 0;
-  // How large a file behind one of the descriptors may become (the checkpoint's file in memory).
-  std::uint64_t file_bytes_max = 0;
+  // How large a file behind one of the descriptors may become (a checkpoint's saved pages, a log);
+  // writing beyond it fails with EFBIG.
+  std::uint64_t file_bytes_max = std::uint64_t{1} << 30U;
 };
 
 // The point of no return, between the executor's last preparations and the worker's code. What is
