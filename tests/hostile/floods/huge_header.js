@@ -1,0 +1,4 @@
+// One header of four megabytes.
+import { attack } from './attack.js';
+
+export default attack(() => new Response('x', { headers: { flood: 'x'.repeat(4 << 20) } }));

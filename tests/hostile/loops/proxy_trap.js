@@ -1,0 +1,4 @@
+// A proxy whose keys are never told.
+import { attack } from './attack.js';
+
+export default attack(() => new Headers(new Proxy({}, { ownKeys() { for (;;) {} } })));

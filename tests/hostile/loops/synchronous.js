@@ -1,0 +1,4 @@
+// An endless loop that allocates nothing.
+import { attack } from './attack.js';
+
+export default attack(() => { for (;;) {} });

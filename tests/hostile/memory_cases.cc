@@ -1,0 +1,65 @@
+#include "tests/hostile/hostile_case.h"
+
+namespace isopop::hostile {
+namespace {
+
+HostileCase with_steps(const std::string& name, std::vector<Step> steps,
+                       std::vector<std::string> modules = {}) {
+  HostileCase hostile;
+  hostile.family = "memory";
+  hostile.name = name;
+  hostile.steps = std::move(steps);
+  hostile.modes = every_mode();
+  // Memory is what must run out, not time; and not much of it, for the machine's sake.
+  hostile.limits.set_cpu_ms(20'000);
+  hostile.limits.set_wall_ms(30'000);
+  hostile.limits.set_top_level_cpu_ms(20'000);
+  hostile.limits.set_heap_mib(32);
+  hostile.limits.set_memory_mib(64);
+  hostile.modules = std::move(modules);
+  return hostile;
+}
+
+// Uses up its memory; the next request is answered as if nothing had been.
+HostileCase bomb(const std::string& name) {
+  return with_steps(name, {{"/", memory_limit()}, {"/well", answers("well")}});
+}
+
+}  // namespace
+
+std::vector<HostileCase> memory_cases() {
+  return {
+      bomb("strings"),
+      bomb("rope_strings"),
+      bomb("arrays"),
+      bomb("one_large_array"),
+      with_steps("array_buffers", {{"/", answers("RangeError after less than 100 MiB: true")},
+                                   {"/well", answers("well")}}),
+      bomb("map"),
+      bomb("set_of_symbols"),
+      bomb("closures"),
+      bomb("linked_list"),
+      with_steps("webassembly_grow",
+                 {{"/", answers("less than 256 MiB: true")}, {"/well", answers("well")}},
+                 {"state.wasm"}),
+      with_steps(
+          "webassembly_instances",
+          {{"/", answers("RangeError after less than 4096: true")}, {"/well", answers("well")}},
+          {"state.wasm"}),
+      bomb("promises"),
+      bomb("big_integers"),
+      bomb("classes"),
+      bomb("regular_expressions"),
+      bomb("error_stacks"),
+      bomb("stream_queue"),
+      bomb("infinite_iterator"),
+      bomb("json_text"),
+      bomb("structured_clone"),
+      bomb("catch_and_go_on"),
+      with_steps("huge_text", {{"/", answers("RangeError")}, {"/well", answers("well")}}),
+      with_steps("top_level", {{"/", not_started()}, {"/well", not_started()}}),
+      with_steps("wait_until", {{"/", answers("answered")}, {"/well", answers("well")}}),
+  };
+}
+
+}  // namespace isopop::hostile
