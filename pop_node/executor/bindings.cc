@@ -112,6 +112,10 @@ std::vector<Header> headers_at(const Arguments& arguments, int index) {
   return headers;
 }
 
+Subrequests& subrequests_of(const Arguments& arguments) {
+  return Realm::of(arguments.GetIsolate()).surroundings().traffic.subrequests();
+}
+
 // respond(id, status, statusText, flatHeaders, body, complete) -> all of it is sent
 void respond(const Arguments& arguments) {
   v8::Isolate* const isolate = arguments.GetIsolate();
@@ -171,6 +175,72 @@ void take_body(const Arguments& arguments) {
                                              .surroundings()
                                              .traffic.take_whole_body(uint_at(arguments, 0));
   if (all) return_bytes(arguments, *all);
+}
+
+// currentRequest() -> id of the request whose turn it is
+void current_request(const Arguments& arguments) {
+  arguments.GetReturnValue().Set(Realm::of(arguments.GetIsolate()).current_request());
+}
+
+// startFetch(method, url, flatHeaders, body) -> id; throws what is wrong with it
+void start_fetch(const Arguments& arguments) {
+  v8::Isolate* const isolate = arguments.GetIsolate();
+  if (refused_at_top_level(isolate, "fetch()")) return;
+  const Realm& realm = Realm::of(isolate);
+  const std::string text = text_at(arguments, 3);
+  const std::string_view body = text.empty() ? bytes_at(arguments, 3) : std::string_view(text);
+  const Result<std::uint32_t> id = realm.start_fetch({.method = text_at(arguments, 0),
+                                                      .url = text_at(arguments, 1),
+                                                      .headers = headers_at(arguments, 2)},
+                                                     body);
+  if (id.ok()) {
+    arguments.GetReturnValue().Set(id.value());
+  } else {
+    throw_error(isolate, id.error().message);
+  }
+}
+
+// cancelFetch(id)
+void cancel_fetch(const Arguments& arguments) {
+  subrequests_of(arguments).cancel(uint_at(arguments, 0));
+}
+
+// fetchNews(request) -> the next of its fetches that something has come of, undefined without one
+void fetch_news(const Arguments& arguments) {
+  const auto id = subrequests_of(arguments).next_news(uint_at(arguments, 0));
+  if (id) arguments.GetReturnValue().Set(*id);
+}
+
+// fetchHead(id) -> [status, statusText, flatHeaders]; a string when there is no answer, and why;
+// undefined when fetchNews() will tell
+void fetch_head(const Arguments& arguments) {
+  v8::Isolate* const isolate = arguments.GetIsolate();
+  const auto taken = subrequests_of(arguments).take_head(uint_at(arguments, 0));
+  if (const auto* failure = std::get_if<std::string>(&taken)) {
+    arguments.GetReturnValue().Set(to_v8(isolate, *failure));
+  }
+  const auto* head = std::get_if<SubresponseHead>(&taken);
+  if (head == nullptr) return;
+  std::vector<v8::Local<v8::Value>> flat;
+  for (const Header& header : head->headers) {
+    flat.push_back(name_v8(isolate, header.name));
+    flat.push_back(to_v8_latin1(isolate, header.value));
+  }
+  std::array<v8::Local<v8::Value>, 3> parts = {v8::Integer::NewFromUnsigned(isolate, head->status),
+                                               to_v8(isolate, head->status_text),
+                                               v8::Array::New(isolate, flat.data(), flat.size())};
+  arguments.GetReturnValue().Set(v8::Array::New(isolate, parts.data(), parts.size()));
+}
+
+// fetchBody(id) -> Uint8Array, null at the end, a string when it broke off, and why; undefined when
+// fetchNews() will tell
+void fetch_body(const Arguments& arguments) {
+  const auto read = subrequests_of(arguments).read_body(uint_at(arguments, 0));
+  if (const auto* data = std::get_if<std::string>(&read)) return_bytes(arguments, *data);
+  if (std::holds_alternative<Subrequests::End>(read)) arguments.GetReturnValue().SetNull();
+  if (const auto* failure = std::get_if<SubresponseFailure>(&read)) {
+    arguments.GetReturnValue().Set(to_v8(arguments.GetIsolate(), failure->reason));
+  }
 }
 
 // startTimer(milliseconds, repeat) -> id
@@ -353,6 +423,12 @@ constexpr std::array kBindings = {
     Binding{"finish", finish},
     Binding{"readBody", read_body},
     Binding{"takeBody", take_body},
+    Binding{"currentRequest", current_request},
+    Binding{"startFetch", start_fetch},
+    Binding{"cancelFetch", cancel_fetch},
+    Binding{"fetchNews", fetch_news},
+    Binding{"fetchHead", fetch_head},
+    Binding{"fetchBody", fetch_body},
     Binding{"startTimer", start_timer},
     Binding{"stopTimer", stop_timer},
     Binding{"queueMicrotask", queue_microtask},

@@ -95,6 +95,10 @@ Result<void> EventLoop::take(InboundFrame frame) {
     if (awaited) isolation_->on_body(id);
   } else if (const auto* const credit = std::get_if<CreditFrame>(&frame)) {
     if (traffic_.add_credit(*credit)) isolation_->on_credit(credit->id);
+  } else if (auto* const answer = std::get_if<SubresponseFrame>(&frame)) {
+    ISOPOP_TRY_ASSIGN(const std::optional<std::uint32_t> parent,
+                      traffic_.subrequests().take(std::move(*answer)));
+    if (parent) isolation_->on_body(*parent);
   } else if (const auto* const cancel = std::get_if<CancelFrame>(&frame)) {
     if (traffic_.contains(cancel->id)) isolation_->cancel(cancel->id);
   } else {

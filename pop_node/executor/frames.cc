@@ -1,30 +1,13 @@
 #include "pop_node/executor/frames.h"
 
-#include <protozero/pbf_reader.hpp>
-#include <protozero/pbf_writer.hpp>
 #include <set>
 #include <utility>
 
+#include "pop_node/executor/frame_parts.h"
+#include "pop_node/executor/subrequest_frames.h"
+
 namespace isopop::executor {
 namespace {
-
-using protozero::pbf_reader;
-using protozero::pbf_wire_type;
-using protozero::pbf_writer;
-using protozero::tag_and_type;
-
-constexpr auto kBytes = pbf_wire_type::length_delimited;
-constexpr auto kVarint = pbf_wire_type::varint;
-constexpr auto kFixed64 = pbf_wire_type::fixed64;
-
-// A field of an unexpected type counts as unknown and is skipped, like in every protobuf reader.
-constexpr std::uint32_t field(protozero::pbf_tag_type tag, pbf_wire_type type) {
-  return tag_and_type(tag, type);
-}
-
-Error broken(std::string what) {
-  return Error{ErrorCode::kInvalidArgument, std::move(what)};
-}
 
 ModuleSource read_module(pbf_reader reader) {
   ModuleSource module;
@@ -179,23 +162,6 @@ Result<InboundFrame> read_load(pbf_reader reader) {
   return InboundFrame(std::move(load));
 }
 
-Header read_header(pbf_reader reader) {
-  Header header;
-  while (reader.next()) {
-    switch (reader.tag_and_type()) {
-      case field(1, kBytes):
-        header.name = reader.get_string();
-        break;
-      case field(2, kBytes):
-        header.value = reader.get_string();
-        break;
-      default:
-        reader.skip();
-    }
-  }
-  return header;
-}
-
 ClientPlace read_client(pbf_reader reader) {
   ClientPlace place;
   while (reader.next()) {
@@ -323,6 +289,10 @@ Result<InboundFrame> read_frame(pbf_reader reader) {
       }
       case field(5, kBytes):
         return InboundFrame(ShutdownFrame{});
+      case field(6, kBytes): {
+        ISOPOP_TRY_ASSIGN(SubresponseFrame subresponse, read_subresponse(reader.get_message()));
+        return InboundFrame(std::move(subresponse));
+      }
       case field(20, kBytes):
         return read_credit(reader.get_message());
       default:
@@ -330,22 +300,6 @@ Result<InboundFrame> read_frame(pbf_reader reader) {
     }
   }
   return broken("a frame of a kind that an executor does not take");
-}
-
-// Writes one frame with its length: the body of the frame is what `fill` writes.
-template <typename Fill>
-void append_frame(std::string& out, protozero::pbf_tag_type kind, Fill fill) {
-  const std::size_t start = out.size();
-  out.append(4, '\0');
-  {
-    pbf_writer frame(out);
-    pbf_writer message(frame, kind);
-    fill(message);
-  }
-  const std::size_t size = out.size() - start - 4;
-  for (std::size_t i = 0; i < 4; ++i) {
-    out[start + i] = static_cast<char>((size >> (8 * i)) & 0xFFU);
-  }
 }
 
 void write_fault(pbf_writer& message, protozero::pbf_tag_type tag, const WorkerFault& fault) {
@@ -419,11 +373,7 @@ void append_response(std::string& out, std::uint32_t id, const ResponseHead& hea
     message.add_uint32(1, id);
     message.add_uint32(2, head.status);
     if (!head.status_text.empty()) message.add_string(3, head.status_text);
-    for (const Header& header : head.headers) {
-      pbf_writer writer(message, 4);
-      writer.add_string(1, header.name);
-      writer.add_string(2, header.value);
-    }
+    write_headers(message, 4, head.headers);
     if (!body.data.empty()) message.add_bytes(5, body.data.data(), body.data.size());
     if (body.last) message.add_bool(6, true);
     write_times(message, 7, times);

@@ -117,8 +117,33 @@ struct CreditFrame {
   std::uint32_t bytes = 0;
 };
 
-using InboundFrame =
-    std::variant<LoadFrame, RequestFrame, BodyFrame, CancelFrame, ShutdownFrame, CreditFrame>;
+// Which of a request's own requests.
+struct SubrequestKey {
+  std::uint32_t parent = 0;
+  std::uint32_t id = 0;
+};
+
+struct SubresponseHead {
+  std::uint32_t status = 0;
+  std::string status_text;
+  std::vector<Header> headers;
+  std::string body;  // the first piece
+  bool body_complete = false;
+};
+struct SubresponseBody {
+  std::string data;
+  bool last = false;
+};
+struct SubresponseFailure {
+  std::string reason;
+};
+struct SubresponseFrame {
+  SubrequestKey key;
+  std::variant<SubresponseHead, SubresponseBody, SubresponseFailure> part;
+};
+
+using InboundFrame = std::variant<LoadFrame, RequestFrame, BodyFrame, CancelFrame, ShutdownFrame,
+                                  CreditFrame, SubresponseFrame>;
 
 // One frame without its length. An error means that the sender breaks the contract.
 [[nodiscard]] Result<InboundFrame> decode_frame(std::string_view bytes);
@@ -181,6 +206,18 @@ void append_failure(std::string& out, std::uint32_t id, FailureKind kind, const 
 void append_finished(std::string& out, std::uint32_t id, std::uint32_t cpu_us,
                      const std::optional<RestoreFigures>& restore);
 void append_credit(std::string& out, CreditFrame credit);
+
+struct SubrequestHead {
+  std::string method;
+  std::string url;
+  std::vector<Header> headers;
+  bool has_body = false;
+};
+void append_subrequest(std::string& out, SubrequestKey key, const SubrequestHead& head);
+void append_subrequest_body(std::string& out, SubrequestKey key, BodyPiece piece);
+void append_subrequest_cancel(std::string& out, SubrequestKey key);
+void append_subresponse_credit(std::string& out, SubrequestKey key, std::uint32_t bytes);
+
 void append_log(std::string& out, std::uint32_t id, std::string_view level, std::string_view text);
 
 }  // namespace isopop::executor

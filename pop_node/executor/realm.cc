@@ -356,6 +356,13 @@ std::optional<std::uint32_t> Realm::start_timer(double delay_ms, TimerQueue::Kin
                        std::chrono::milliseconds(static_cast<std::int64_t>(bounded)), kind);
 }
 
+Result<std::uint32_t> Realm::start_fetch(SubrequestHead head, std::string_view body) const {
+  if (!requests_.contains(current_)) {
+    return Error{ErrorCode::kFailedPrecondition, "fetch: the request is over"};
+  }
+  return surroundings_.traffic.subrequests().start(current_, std::move(head), body);
+}
+
 void Realm::fail(std::uint32_t id, v8::Local<v8::Value> error) {
   surroundings_.traffic.fail(id, FailureKind::kException,
                              read_fault(isolate_->GetCurrentContext(), error, {}));

@@ -12,6 +12,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/result/result.h"
 #include "common/time/clock.h"
 #include "pop_node/executor/buffer_allocator.h"
 #include "pop_node/executor/cpu_watchdog.h"
@@ -82,6 +83,8 @@ class Realm {
   [[nodiscard]] bool at_top_level() const { return at_top_level_; }
   std::optional<std::uint32_t> start_timer(double delay_ms, TimerQueue::Kind kind);
   void stop_timer(std::uint32_t id) { timers_.stop(id); }
+  // A request of the current request's own.
+  [[nodiscard]] Result<std::uint32_t> start_fetch(SubrequestHead head, std::string_view body) const;
   void fail(std::uint32_t id, v8::Local<v8::Value> error);
   void finish(std::uint32_t id) { finished_.push_back(id); }
 

@@ -161,6 +161,7 @@ void Traffic::fail(std::uint32_t id, FailureKind kind, const WorkerFault& fault)
 void Traffic::finish(std::uint32_t id, std::uint32_t cpu_us) {
   if (requests_.erase(id) == 0) return;
   logged_bytes_.erase(id);
+  subrequests_.forget(id);
   append_finished(out_, id, cpu_us, restore_figures_);
   restore_figures_.reset();
 }
@@ -184,7 +185,7 @@ void Traffic::log(std::uint32_t id, std::string_view level, std::string_view tex
 bool Traffic::waits_for_peer(std::uint32_t id) const {
   const auto entry = requests_.find(id);
   if (entry == requests_.end()) return false;
-  return entry->second.reader_waits || !entry->second.outbox.empty();
+  return entry->second.reader_waits || !entry->second.outbox.empty() || subrequests_.is_awaited(id);
 }
 
 bool Traffic::is_held_up(std::uint32_t id) const {

@@ -10,6 +10,7 @@
 #include "common/result/result.h"
 #include "common/time/clock.h"
 #include "pop_node/executor/frames.h"
+#include "pop_node/executor/subrequests.h"
 
 namespace isopop::executor {
 
@@ -23,10 +24,13 @@ namespace isopop::executor {
 class Traffic {
  public:
   // Both outlive this object.
-  Traffic(std::string& out, const Clock& clock) : out_(out), clock_(clock) {}
+  Traffic(std::string& out, const Clock& clock) : out_(out), clock_(clock), subrequests_(out) {}
 
   // Those of the worker, once it is known.
-  void set_limits(const Limits& limits) { limits_ = limits; }
+  void set_limits(const Limits& limits) {
+    limits_ = limits;
+    subrequests_.set_limit(limits.subrequests);
+  }
 
   // From the peer. An error means that it broke the contract.
 
@@ -70,8 +74,11 @@ class Traffic {
   // be 0, for what belongs to no request.
   void log(std::uint32_t id, std::string_view level, std::string_view text);
 
-  // True when the request waits for something from the peer: more of its body, or room for more of
-  // the response. Such a request is not dead.
+  // What the requests in flight ask of other workers; it ends with them.
+  [[nodiscard]] Subrequests& subrequests() { return subrequests_; }
+
+  // True when the request waits for something from the peer: more of its body, room for more of the
+  // response, the answer to a request of its own. Such a request is not dead.
   [[nodiscard]] bool waits_for_peer(std::uint32_t id) const;
   // Something of its response waits for credit.
   [[nodiscard]] bool is_held_up(std::uint32_t id) const;
@@ -104,6 +111,7 @@ class Traffic {
   std::string& out_;
   const Clock& clock_;
   Limits limits_;
+  Subrequests subrequests_;
   std::map<std::uint32_t, Exchange> requests_;
   // How much each request has logged; 0 is the top level.
   std::map<std::uint32_t, std::size_t> logged_bytes_;
