@@ -1,0 +1,235 @@
+// A stand-in for the zygote and its executors: walls itself in and then tries what it should not be
+// able to. One line for each attempt on standard output: its name and how it ended.
+//
+//   sandbox_probe [--as-user] report               the measures, as "NAME on" or "NAME off REASON"
+//   sandbox_probe [--as-user] STAGE ATTEMPT...     each in a process of its own
+//   sandbox_probe [--as-user] orphan               whether all end with the PoP
+//   sandbox_probe [--as-user] show                 a sealed child as the kernel describes it
+//
+// STAGE: open (no wall at all), confined, forked, sealed, or landlock (that wall alone).
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "pop_node/executor/sandbox.h"
+#include "pop_node/executor/sandbox_landlock.h"
+#include "pop_node/executor/sandbox_privileges.h"
+#include "tests/integration/executor/sandbox_attempts.h"
+
+namespace isopop::test {
+namespace {
+
+constexpr int kBroken = 255;
+
+[[noreturn]] void give_up(const std::string& what) {
+  std::fprintf(stderr, "sandbox_probe: %s\n", what.c_str());
+  _exit(kBroken);
+}
+
+int checked(int result, const char* what) {
+  if (result < 0) give_up(std::string(what) + ": " + std::strerror(errno));
+  return result;
+}
+
+Surroundings make_surroundings() {
+  Surroundings around;
+  around.parent = getpid();
+  const int listener = checked(socket(AF_INET, SOCK_STREAM, 0), "socket");
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t length = sizeof address;
+  checked(bind(listener, reinterpret_cast<const sockaddr*>(&address), length), "bind");
+  checked(listen(listener, 8), "listen");
+  checked(getsockname(listener, reinterpret_cast<sockaddr*>(&address), &length), "getsockname");
+  around.listener_port = ntohs(address.sin_port);
+
+  around.abstract_name = "isopop-sandbox-probe-" + std::to_string(getpid());
+  sockaddr_un name{};
+  name.sun_family = AF_UNIX;
+  std::copy(around.abstract_name.begin(), around.abstract_name.end(), name.sun_path + 1);
+  const int abstract = checked(socket(AF_UNIX, SOCK_STREAM, 0), "socket");
+  checked(bind(abstract, reinterpret_cast<const sockaddr*>(&name),
+               static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 +
+                                      around.abstract_name.size())),
+          "bind");
+  checked(listen(abstract, 8), "listen");
+
+  around.tcp_socket = checked(socket(AF_INET, SOCK_STREAM, 0), "socket");
+  int ends[2] = {};
+  checked(pipe(ends), "pipe");
+  around.pipe = ends[1];
+  return around;
+}
+
+// --- the child ---
+
+void seal(Surroundings& around, std::vector<int> also_kept = {}) {
+  const Result<int> page_map = executor::open_proc_self("pagemap");
+  if (!page_map.ok()) give_up(page_map.error().message);
+  around.page_map = page_map.value();
+  also_kept.insert(also_kept.end(), {around.page_map, around.pipe, around.tcp_socket});
+  const Result<void> sealed =
+      executor::seal_process({.descriptors_kept = also_kept, .memory_bytes_max = kMemoryBytesMax});
+  if (!sealed.ok()) give_up(sealed.error().message);
+}
+
+void restrict_by_landlock() {
+  const Result<int> rules = executor::make_landlock_rules();
+  if (!rules.ok()) give_up(rules.error().message);
+  const Result<void> applied = executor::apply_landlock_rules(rules.value());
+  if (!applied.ok()) give_up(applied.error().message);
+}
+
+[[noreturn]] void try_it(const Attempt& attempt, std::string_view stage, Surroundings around) {
+  if (stage == "sealed") seal(around);
+  if (stage == "landlock") restrict_by_landlock();
+  _exit(attempt.run(around));
+}
+
+// --- the parent ---
+
+std::string describe(int status) {
+  if (WIFSIGNALED(status)) return "signal " + std::to_string(WTERMSIG(status));
+  const int code = WEXITSTATUS(status);
+  if (code == 0) return "done";
+  return code == kBroken ? "broken" : strerrorname_np(code);
+}
+
+int run_attempts(std::string_view stage, const std::vector<std::string>& names) {
+  const Surroundings around = make_surroundings();
+  if (stage == "landlock") {
+    if (!executor::forbid_new_privileges().ok()) give_up("no_new_privs");
+  } else if (stage != "open") {
+    const std::vector<executor::SandboxMeasure> measures = executor::confine_process();
+    if (measures.empty()) give_up("an empty report");
+  }
+  const bool forks_confined = stage == "forked" || stage == "sealed";
+  for (const std::string& name : names) {
+    const auto attempt = std::find_if(attempts().begin(), attempts().end(),
+                                      [&name](const Attempt& known) { return name == known.name; });
+    if (attempt == attempts().end()) give_up("no attempt " + name);
+    const pid_t child = checked(forks_confined ? executor::fork_confined() : fork(), "fork");
+    if (child == 0) try_it(*attempt, stage, around);
+    int status = 0;
+    checked(waitpid(child, &status, 0), "waitpid");
+    std::printf("%s %s\n", name.c_str(), describe(status).c_str());
+    std::fflush(stdout);
+  }
+  return 0;
+}
+
+int report() {
+  for (const executor::SandboxMeasure& measure : executor::confine_process()) {
+    std::printf("%s %s %s\n", measure.name.c_str(), measure.active ? "on" : "off",
+                measure.detail.c_str());
+  }
+  return 0;
+}
+
+// Ends without a word, as a PoP that is killed does, and leaves a zygote and its child behind.
+[[noreturn]] void run_short_lived_pop(const int (&pipe_ends)[2]) {
+  const pid_t zygote = checked(fork(), "fork");
+  if (zygote == 0) {
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (executor::confine_process().empty()) give_up("an empty report");
+    const pid_t child = checked(executor::fork_confined(), "fork_confined");
+    if (child == 0) checked(static_cast<int>(write(pipe_ends[1], "", 1)), "write");
+    while (true) pause();
+  }
+  char ready = 0;
+  checked(static_cast<int>(read(pipe_ends[0], &ready, 1)), "read");
+  _exit(0);
+}
+
+// Whoever holds the pipe's other end lives: it closes when the last of them is gone.
+int orphan() {
+  int ends[2] = {};
+  checked(pipe(ends), "pipe");
+  const pid_t pop = checked(fork(), "fork");
+  if (pop == 0) run_short_lived_pop(ends);
+  close(ends[1]);
+  checked(waitpid(pop, nullptr, 0), "waitpid");
+  pollfd entry{.fd = ends[0], .events = POLLIN, .revents = 0};
+  const int ready = poll(&entry, 1, 20'000);
+  std::printf("orphans %s\n", ready == 1 && (entry.revents & POLLHUP) != 0 ? "ended" : "live");
+  return 0;
+}
+
+// Copies the child's /proc files while it waits behind its seal.
+int show() {
+  Surroundings around = make_surroundings();
+  int hold[2] = {};
+  int ready[2] = {};
+  checked(pipe(hold), "pipe");
+  checked(pipe(ready), "pipe");
+  const int proc = checked(open("/proc", O_PATH | O_DIRECTORY), "open /proc");
+  if (executor::confine_process().empty()) give_up("an empty report");
+  const pid_t child = checked(executor::fork_confined(), "fork_confined");
+  if (child == 0) {
+    seal(around, {hold[0], ready[1]});
+    char byte = 0;
+    if (write(ready[1], "", 1) != 1) _exit(kBroken);
+    _exit(read(hold[0], &byte, 1) == 0 ? 0 : kBroken);
+  }
+  close(hold[0]);
+  close(ready[1]);
+  char byte = 0;
+  checked(static_cast<int>(read(ready[0], &byte, 1)), "read");
+  for (const char* name : {"status", "limits"}) {
+    const std::string path = std::to_string(child) + "/" + name;
+    const int file = checked(openat(proc, path.c_str(), O_RDONLY), path.c_str());
+    std::vector<char> text(std::size_t{64} << 10U);
+    const int size = checked(static_cast<int>(read(file, text.data(), text.size())), "read");
+    std::fwrite(text.data(), 1, static_cast<std::size_t>(size), stdout);
+    close(file);
+  }
+  close(hold[1]);
+  int status = 0;
+  checked(waitpid(child, &status, 0), "waitpid");
+  return status == 0 ? 0 : kBroken;
+}
+
+void become_user() {
+  constexpr unsigned kUser = 12'345;
+  checked(setgroups(0, nullptr), "setgroups");
+  checked(setgid(kUser), "setgid");
+  checked(setuid(kUser), "setuid");
+}
+
+}  // namespace
+}  // namespace isopop::test
+
+int main(int argc, char** argv) {
+  using namespace isopop::test;
+  std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (!arguments.empty() && arguments.front() == "--as-user") {
+    become_user();
+    arguments.erase(arguments.begin());
+  }
+  if (arguments.empty()) give_up("what to do?");
+  const std::string task = arguments.front();
+  arguments.erase(arguments.begin());
+  if (task == "report") return report();
+  if (task == "orphan") return orphan();
+  if (task == "show") return show();
+  return run_attempts(task, arguments);
+}
