@@ -1,24 +1,29 @@
 // A stand-in for the zygote and its executors: walls itself in and then tries what it should not be
 // able to. One line for each attempt on standard output: its name and how it ended.
 //
-//   sandbox_probe [--as-user] report               the measures, as "NAME on" or "NAME off REASON"
-//   sandbox_probe [--as-user] STAGE ATTEMPT...     each in a process of its own
-//   sandbox_probe [--as-user] orphan               whether all end with the PoP
-//   sandbox_probe [--as-user] show                 a sealed child as the kernel describes it
+//   sandbox_probe [ROLE] report               the measures, as "NAME on" or "NAME off REASON"
+//   sandbox_probe [ROLE] STAGE ATTEMPT...     each in a process of its own
+//   sandbox_probe [ROLE] orphan               whether all end with the PoP
+//   sandbox_probe [ROLE] show                 a sealed child as the kernel describes it
 //
+// ROLE: --as-user, and --in-container (which refuses namespaces as Docker's default profile does).
 // STAGE: open (no wall at all), confined, forked, sealed, or landlock (that wall alone).
 
 #include <arpa/inet.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstddef>
@@ -30,6 +35,7 @@
 #include <vector>
 
 #include "pop_node/executor/sandbox.h"
+#include "pop_node/executor/sandbox_filter.h"
 #include "pop_node/executor/sandbox_landlock.h"
 #include "pop_node/executor/sandbox_privileges.h"
 #include "tests/integration/executor/sandbox_attempts.h"
@@ -208,6 +214,23 @@ int show() {
   return status == 0 ? 0 : kBroken;
 }
 
+void refuse_namespaces() {
+  const auto answer = [](unsigned call, unsigned reason) {
+    return std::array<sock_filter, 2>{
+        sock_filter BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
+        sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | reason)};
+  };
+  std::vector<sock_filter> program = {
+      sock_filter BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(seccomp_data, nr))};
+  for (const auto& rule : {answer(SYS_unshare, EPERM), answer(SYS_mount, EPERM),
+                           answer(SYS_pivot_root, EPERM), answer(SYS_clone3, ENOSYS)}) {
+    program.insert(program.end(), rule.begin(), rule.end());
+  }
+  program.push_back(sock_filter BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW));
+  if (!executor::forbid_new_privileges().ok()) give_up("no_new_privs");
+  if (!executor::install_syscall_filter(program).ok()) give_up("a container's filter");
+}
+
 void become_user() {
   constexpr unsigned kUser = 12'345;
   checked(setgroups(0, nullptr), "setgroups");
@@ -221,8 +244,8 @@ void become_user() {
 int main(int argc, char** argv) {
   using namespace isopop::test;
   std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (!arguments.empty() && arguments.front() == "--as-user") {
-    become_user();
+  while (!arguments.empty() && arguments.front().starts_with("--")) {
+    arguments.front() == "--as-user" ? become_user() : refuse_namespaces();
     arguments.erase(arguments.begin());
   }
   if (arguments.empty()) give_up("what to do?");

@@ -32,17 +32,25 @@ Outcomes all_ending(const std::string& how, const std::vector<std::string>& atte
   return outcomes;
 }
 
-enum class Role { kRoot, kUser };
+enum class Role { kRoot, kUser, kContainerRoot, kContainerUser };
+
+bool is_root(Role role) {
+  return role == Role::kRoot || role == Role::kContainerRoot;
+}
+bool is_contained(Role role) {
+  return role == Role::kContainerRoot || role == Role::kContainerUser;
+}
 
 class Sandbox : public testing::TestWithParam<Role> {
  protected:
   void SetUp() override {
-    if (GetParam() == Role::kRoot && geteuid() != 0) GTEST_SKIP() << "these tests run as a user";
+    if (is_root(GetParam()) && geteuid() != 0) GTEST_SKIP() << "these tests run as a user";
   }
 
   static CommandOutcome probe(const std::vector<std::string>& task) {
     std::vector<std::string> arguments;
-    if (GetParam() == Role::kUser && geteuid() == 0) arguments.emplace_back("--as-user");
+    if (!is_root(GetParam()) && geteuid() == 0) arguments.emplace_back("--as-user");
+    if (is_contained(GetParam())) arguments.emplace_back("--in-container");
     arguments.insert(arguments.end(), task.begin(), task.end());
     const std::filesystem::path program =
         std::filesystem::path(ISOPOP_BIN_DIR).parent_path() / "tests" / "sandbox_probe";
@@ -76,10 +84,15 @@ class Sandbox : public testing::TestWithParam<Role> {
   }
 };
 
-INSTANTIATE_TEST_SUITE_P(As, Sandbox, testing::Values(Role::kRoot, Role::kUser),
-                         [](const auto& entry) {
-                           return entry.param == Role::kRoot ? "Root" : "User";
-                         });
+std::string name_of(const testing::TestParamInfo<Role>& info) {
+  return std::string(is_root(info.param) ? "Root" : "User") +
+         (is_contained(info.param) ? "InAContainer" : "");
+}
+
+INSTANTIATE_TEST_SUITE_P(As, Sandbox,
+                         testing::Values(Role::kRoot, Role::kUser, Role::kContainerRoot,
+                                         Role::kContainerUser),
+                         name_of);
 
 #define NEEDS(measure)                                             \
   if (const std::string state = report()[measure]; state != "on ") \
@@ -126,6 +139,18 @@ TEST_P(Sandbox, TellsOfEachMeasureWhetherItIsThere) {
                                  "memory-limit", "mount-namespace", "network-namespace",
                                  "no-new-privileges", "pid-namespace", "seccomp",
                                  "unprivileged-user", "user-namespace", "uts-namespace"));
+}
+
+TEST_P(Sandbox, TellsWhatAContainerRefused) {
+  if (!is_contained(GetParam())) GTEST_SKIP() << "not in a container";
+  std::map<std::string, std::string> measures = report();
+  for (const char* name : {"user-namespace", "network-namespace", "ipc-namespace", "uts-namespace",
+                           "cgroup-namespace", "mount-namespace"}) {
+    EXPECT_THAT(measures[name], HasSubstr("off make a")) << name;
+    EXPECT_THAT(measures[name], HasSubstr("Operation not permitted")) << name;
+  }
+  EXPECT_EQ(measures["no-new-privileges"], "on ");
+  EXPECT_EQ(measures["capabilities"], "on ");
 }
 
 // --- the zygote ---
