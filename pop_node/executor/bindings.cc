@@ -26,8 +26,9 @@ namespace {
 // What an answer of HTTP can have; 1xx are not a worker's to send.
 constexpr std::uint32_t kStatusMin = 200;
 constexpr std::uint32_t kStatusMax = 599;
-// Far more than a PoP lets through.
+// Far more than a PoP lets through, and a frame can carry it.
 constexpr std::uint32_t kHeadersMax = 4096;
+constexpr std::size_t kHeadBytesMax = 256 * 1024;
 
 using Arguments = v8::FunctionCallbackInfo<v8::Value>;
 
@@ -116,6 +117,12 @@ Subrequests& subrequests_of(const Arguments& arguments) {
   return Realm::of(arguments.GetIsolate()).surroundings().traffic.subrequests();
 }
 
+std::size_t size_of(const ResponseHead& head) {
+  std::size_t bytes = head.status_text.size();
+  for (const Header& header : head.headers) bytes += header.name.size() + header.value.size();
+  return bytes;
+}
+
 // respond(id, status, statusText, flatHeaders, body, complete) -> all of it is sent
 void respond(const Arguments& arguments) {
   v8::Isolate* const isolate = arguments.GetIsolate();
@@ -127,6 +134,10 @@ void respond(const Arguments& arguments) {
   }
   head.status_text = text_at(arguments, 2);
   head.headers = headers_at(arguments, 3);
+  if (size_of(head) > kHeadBytesMax) {
+    throw_error(isolate, "the status text and headers of the response are too large");
+    return;
+  }
   const Traffic::Ending ending =
       arguments[5]->IsTrue() ? Traffic::Ending::kComplete : Traffic::Ending::kOpen;
   Traffic& traffic = Realm::of(isolate).surroundings().traffic;
@@ -285,9 +296,8 @@ int recurse_natively(volatile int* below) {
 
 void crash_on_demand(std::string_view text) {
   static volatile std::uintptr_t nowhere = 0;
-  static const volatile int kConstant = 1;
   if (text == "crash: null") static_cast<void>(*reinterpret_cast<volatile int*>(nowhere));
-  if (text == "crash: write") const_cast<volatile int&>(kConstant) = 0;
+  if (text == "crash: write") *const_cast<volatile char*>("constant") = 0;
   if (text == "crash: abort") std::abort();
   if (text == "crash: trap") __builtin_trap();
   if (text == "crash: exit") std::_Exit(0);
