@@ -22,6 +22,14 @@ Expected not_started() {
   return {.status = 500, .body = "error code: 1101\nThe worker failed to start."};
 }
 
+Expected cannot_start() {
+  return {.status = 503, .body = "error code: 503\nThe worker cannot be started here now."};
+}
+
+Expected any() {
+  return {.status = 0, .body = "error code: 1101"};
+}
+
 Expected invalid() {
   return {.status = 500, .body = "error code: 1101\nThe worker gave no valid answer."};
 }

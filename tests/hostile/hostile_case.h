@@ -25,10 +25,12 @@ struct Expected {
 [[nodiscard]] Expected memory_limit();
 [[nodiscard]] Expected wall_limit();
 [[nodiscard]] Expected exception();
-[[nodiscard]] Expected not_started();  // its top level failed
-[[nodiscard]] Expected invalid();      // what it answered is no answer
-[[nodiscard]] Expected lost();         // its executor ended without a word
-[[nodiscard]] Expected broken_off();   // a 200 whose body ends before its end
+[[nodiscard]] Expected not_started();   // its top level failed
+[[nodiscard]] Expected cannot_start();  // nor will it soon
+[[nodiscard]] Expected invalid();       // what it answered is no answer
+[[nodiscard]] Expected lost();          // its executor ended without a word
+[[nodiscard]] Expected any();           // an answer of the worker's or an error of 1101
+[[nodiscard]] Expected broken_off();    // a 200 whose body ends before its end
 
 struct Step {
   std::string path;
@@ -39,6 +41,7 @@ struct HostileCase {
   std::string family;  // the folder
   std::string name;    // the file, without .js
   std::vector<Step> steps;
+  std::vector<Step> steps_unless_warm;  // after these; when warm, any answer will do
   std::vector<v1::Isolation> modes;
   v1::WorkerLimits limits;
   std::vector<std::string> modules;  // files that it imports, beside support/attack.js

@@ -103,6 +103,11 @@ class PopWithHostileWorker : public testing::TestWithParam<CaseInMode> {
         pop::request(pop_.address(), "hostile.example", step.path);
     ASSERT_TRUE(answer.ok()) << answer.error().message << "\n" << pop_.log();
     const pop::RawResponse& got = answer.value();
+    EXPECT_FALSE(got.headers.contains("forged"));
+    if (step.expected.status == 0) {
+      EXPECT_TRUE(got.status == 200 || got.body.starts_with(step.expected.body)) << got.body;
+      return;
+    }
     EXPECT_EQ(got.status, step.expected.status) << got.body;
     if (step.expected.status != 200) {
       EXPECT_TRUE(got.body.starts_with(step.expected.body))
@@ -115,6 +120,10 @@ class PopWithHostileWorker : public testing::TestWithParam<CaseInMode> {
   }
   void take_all() {
     for (const Step& step : GetParam().hostile.steps) take(step);
+    // What it has broken in an environment that is kept is its own; but it gets an answer.
+    for (const Step& step : GetParam().hostile.steps_unless_warm) {
+      take(GetParam().isolation == v1::ISOLATION_WARM ? Step{step.path, any()} : step);
+    }
   }
   // The PoP has come through it, and ends as it should, with everything it started.
   void expect_whole_pop() {
@@ -144,10 +153,12 @@ TEST_P(Hostile, IsContainedAndItsNeighbourServed) {
   Neighbour neighbour(pop_.address());
   ASSERT_TRUE(neighbour.is_served(kAnswersBefore)) << neighbour.stop();
   const std::uint64_t before = neighbour.answered();
+  // An environment that is kept is broken after the first.
+  const int rounds_max = GetParam().isolation == v1::ISOLATION_WARM ? 1 : kRoundsMax;
   int rounds = 0;
   do {
     take_all();
-  } while (neighbour.answered() < before + kAnswersMeanwhile && ++rounds < kRoundsMax &&
+  } while (neighbour.answered() < before + kAnswersMeanwhile && ++rounds < rounds_max &&
            !HasFailure());
   // Also after what has been done.
   EXPECT_TRUE(neighbour.is_served(kAnswersMeanwhile));

@@ -29,7 +29,7 @@ std::vector<HostileCase> native_cases() {
       crashes("write_to_code", {{"/", lost()}, {"/well", answers("well")}}),
       crashes("in_the_middle_of_a_body", {{"/", broken_off()}, {"/well", answers("well")}}),
       crashes("after_the_answer", {{"/", answers("answered")}, {"/well", answers("well")}}),
-      crashes("in_the_top_level", {{"/", not_started()}}),
+      crashes("in_the_top_level", {{"/", cannot_start()}}),
       crashes("webassembly_trap",
               {{"/", answers("RuntimeError,RuntimeError")}, {"/well", answers("well")}},
               {"state.wasm"}),

@@ -2,7 +2,7 @@
 import { attack } from './attack.js';
 
 export default attack(async (request, env, ctx) => {
-  for (const name of ['call', 'apply', 'bind', Symbol.hasInstance]) {
+  for (const name of ['call', 'apply', 'bind']) {
     Object.defineProperty(Function.prototype, name, {
       value() { throw new Error('hijacked'); },
     });

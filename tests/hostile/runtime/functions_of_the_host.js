@@ -31,7 +31,8 @@ export default attack(async (request, env, ctx) => {
   } catch (error) {
     roots.push(error, Object(error.stack));
   }
-  const found = [...reachable(roots)].filter((value) => hosts.includes(value.name)
+  const nameOf = (value) => Reflect.getOwnPropertyDescriptor(value, 'name')?.value;
+  const found = [...reachable(roots)].filter((value) => hosts.includes(nameOf(value))
     || hosts.some((name) => Object.hasOwn(value, name)));
   return new Response(found.length === 0 ? 'whole' : 'found the host');
 });

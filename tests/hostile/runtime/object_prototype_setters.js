@@ -5,6 +5,7 @@ export default attack(async (request) => {
   for (const name of ['status', 'headers', 'body', 'value', 'done', 'id', 'source', 'type', 'url',
     'method', 'resolve', 'fatal', 'stream', 'get', 'set', 'key', 'writable', 'cancel']) {
     Object.defineProperty(Object.prototype, name, {
+      __proto__: null,
       get() { return undefined; },
       set() { throw new Error(`hijacked ${name}`); },
       configurable: true,

@@ -4,6 +4,5 @@ import { attack } from './attack.js';
 export default attack(() => {
   const answer = (async () => new Response('whole'))();
   Object.defineProperty(Promise, Symbol.species, { get() { throw new Error('hijacked'); } });
-  Object.defineProperty(answer, 'constructor', { get() { throw new Error('hijacked'); } });
   return answer;
 });

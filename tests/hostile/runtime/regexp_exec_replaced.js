@@ -1,14 +1,12 @@
-// Regular expressions that find what is not there.
+// Checks that find nothing wrong, so that a header would bring further ones with it.
 import { attack } from './attack.js';
 
 export default attack(async () => {
-  RegExp.prototype.exec = () => ['hijacked'];
-  RegExp.prototype.test = () => false;
-  RegExp.prototype[Symbol.replace] = () => 'a\r\nset-cookie: forged=1';
-  try {
-    const answer = new Response('split', { headers: { a: 'b\r\nforged: 1' } });
-    return new Response(answer.headers.get('a').includes('\r') ? 'split' : 'whole');
-  } catch {
-    return new Response('whole');
-  }
+  RegExp.prototype.exec = function forged() { return this.source.startsWith('^') ? [''] : null; };
+  RegExp.prototype.test = function forged() { return this.source.startsWith('^'); };
+  String.prototype.replace = function forged() { return String(this); };
+  return new Response('split', {
+    statusText: 'OK\r\nforged: 0',
+    headers: { a: 'b\r\nforged: 1', 'c: d\r\nforged': '2' },
+  });
 });

@@ -5,7 +5,8 @@ export default attack(() => {
   const found = ['SharedArrayBuffer', 'Atomics', 'Worker'].filter((name) => name in globalThis);
   try {
     const { buffer } = new WebAssembly.Memory({ initial: 1, maximum: 1, shared: true });
-    found.push(`a memory of WebAssembly with ${buffer.constructor.name}`);
+    const kind = Object.prototype.toString.call(buffer);
+    if (kind !== '[object ArrayBuffer]') found.push(`a memory of WebAssembly with ${kind}`);
   } catch {
     // As it should be.
   }
