@@ -40,7 +40,7 @@ asio::awaitable<void> EdgeHandler::answer_own_page(http::Exchange& exchange,
     head.headers.set(http::header_names::kContentType, MetricsRegistry::kContentType);
     body = context_.metrics.render(
         context_.pool, server_ == nullptr ? http::ServerCounters{} : server_->counters(),
-        context_.registry.size());
+        context_.registry);
   } else {
     head.status = 404;
     body = "there are healthz, readyz and metrics\n";

@@ -92,10 +92,15 @@ bool EdgeRequest::is_over_limit(std::uint64_t body_bytes) const {
   return body_bytes > worker_->limits.request_body_bytes();
 }
 
+asio::awaitable<void> EdgeRequest::refuse_body() {
+  context_.pool.count_breach(*worker_, WorkerLimit::kBody);
+  exchange_.close_after();
+  co_await send_error(body_too_large_answer(worker_->limits), "body_too_large");
+}
+
 asio::awaitable<EdgeRequest::Next> EdgeRequest::read_first_part() {
   if (is_over_limit(exchange_.body_length().value_or(0))) {
-    exchange_.close_after();
-    co_await send_error(body_too_large_answer(), "body_too_large");
+    co_await refuse_body();
     co_return Next::kDone;
   }
   body_complete_ = !exchange_.has_body();
@@ -106,8 +111,7 @@ asio::awaitable<EdgeRequest::Next> EdgeRequest::read_first_part() {
     body_complete_ = piece.value().empty();
     first_part_ += piece.value();
     if (is_over_limit(first_part_.size())) {
-      exchange_.close_after();
-      co_await send_error(body_too_large_answer(), "body_too_large");
+      co_await refuse_body();
       co_return Next::kDone;
     }
   }
@@ -131,7 +135,7 @@ asio::awaitable<EdgeRequest::Next> EdgeRequest::wait_for_place() {
   if (placement == ExecutorRun::Placement::kRefused) {
     const RunRefusal& refusal = run_->refusal();
     if (refusal.is_workers_fault) {
-      co_await send_error(failure_answer(v1::FAILURE_KIND_LOAD), "load");
+      co_await send_error(failure_answer(v1::FAILURE_KIND_LOAD, worker_->limits), "load");
     } else {
       co_await send_error(refusal_answer(refusal.reason, refusal.retry_after),
                           reason_name(refusal.reason));
@@ -159,8 +163,7 @@ asio::awaitable<void> EdgeRequest::run_worker() {
   // The upload uses this object and the exchange; it ends at its next piece, or at its time-out.
   while (is_uploading_) co_await upload_ended_.wait();
   if (too_large_ && !exchange_.response_started()) {
-    exchange_.close_after();
-    co_await send_error(body_too_large_answer(), "body_too_large");
+    co_await refuse_body();
   }
 }
 
@@ -217,11 +220,14 @@ asio::awaitable<void> EdgeRequest::answer() {
     co_await send_answer(std::move(*response));
   } else if (const auto* failure = std::get_if<v1::Failure>(&event)) {
     log_fault(*failure);
-    co_await send_error(failure_answer(failure->kind()), failure_name(failure->kind()));
+    co_await send_error(failure_answer(failure->kind(), worker_->limits),
+                        failure_name(failure->kind()));
   } else if (const auto* lost = std::get_if<ExecutorLost>(&event)) {
     const bool silent = lost->why == ExecutorLost::Why::kSilent;
-    co_await send_error(silent ? silent_answer() : lost_answer(),
-                        silent ? "executor_silent" : "executor_lost");
+    if (silent) context_.pool.count_breach(*worker_, WorkerLimit::kWall);
+    ErrorAnswer error = lost_answer();
+    if (silent) error = failure_answer(v1::FAILURE_KIND_WALL_LIMIT, worker_->limits);
+    co_await send_error(std::move(error), silent ? "executor_silent" : "executor_lost");
   } else if (!run_->has_left()) {
     co_await send_error(unusable_answer(), "no_answer");
   }
@@ -311,7 +317,10 @@ void EdgeRequest::decorate(http::ResponseHead& head, const v1::RunTimes& times) 
 
 std::string_view EdgeRequest::start_name() const {
   if (!was_placed_) return "";
-  return run_->start_kind() == StartKind::kCold ? "cold" : isolation_name(worker_->isolation);
+  if (run_->start_kind() == StartKind::kCold) return "cold";
+  // A container that was there already is what others call a warm start.
+  if (worker_->isolation == v1::ISOLATION_CONTAINER) return isolation_name(v1::ISOLATION_WARM);
+  return isolation_name(worker_->isolation);
 }
 
 void EdgeRequest::log_fault(const v1::Failure& failure) const {

@@ -40,6 +40,7 @@ class EdgeRequest final {
   asio::awaitable<void> answer();
   asio::awaitable<void> send_answer(v1::ResponseHead response);
   asio::awaitable<void> stream_body(std::string first_piece);
+  asio::awaitable<void> refuse_body();
   asio::awaitable<void> send_error(ErrorAnswer error, const std::string& reason);
   void decorate(http::ResponseHead& head, const v1::RunTimes& times) const;
   void watch_client();

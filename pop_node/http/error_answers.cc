@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "common/http/header_names.h"
+#include "common/units/units.h"
 
 namespace isopop::pop {
 namespace {
@@ -22,18 +24,27 @@ ErrorAnswer no_worker_answer() {
   return {.status = 404, .code = 404, .sentence = "No worker answers at this host and path."};
 }
 
-ErrorAnswer body_too_large_answer() {
-  return {.status = 413, .code = 413, .sentence = "The request body is larger than the limit."};
+ErrorAnswer body_too_large_answer(const v1::WorkerLimits& limits) {
+  return {.status = 413,
+          .code = 413,
+          .sentence = fmt::format("The request body is larger than the worker's limit of {}.",
+                                  format_bytes(limits.request_body_bytes()))};
 }
 
-ErrorAnswer failure_answer(v1::FailureKind kind) {
+ErrorAnswer failure_answer(v1::FailureKind kind, const v1::WorkerLimits& limits) {
+  const auto limit = [](std::string sentence) {
+    return ErrorAnswer{.status = 503, .code = kLimit, .sentence = std::move(sentence)};
+  };
   switch (kind) {
     case v1::FAILURE_KIND_CPU_LIMIT:
-      return {.status = 503, .code = kLimit, .sentence = "The worker used up its CPU time."};
+      return limit(fmt::format("The worker reached its CPU time limit of {} ms.", limits.cpu_ms()));
     case v1::FAILURE_KIND_MEMORY_LIMIT:
-      return {.status = 503, .code = kLimit, .sentence = "The worker used up its memory."};
+      return limit(
+          fmt::format("The worker reached its memory limit: {} MiB of heap, {} MiB in all.",
+                      limits.heap_mib(), limits.memory_mib()));
     case v1::FAILURE_KIND_WALL_LIMIT:
-      return {.status = 503, .code = kLimit, .sentence = "The worker did not answer in time."};
+      return limit(fmt::format("The worker did not answer within its time limit of {} ms.",
+                               limits.wall_ms()));
     case v1::FAILURE_KIND_LOAD:
       return {.status = 500, .code = kException, .sentence = "The worker failed to start."};
     case v1::FAILURE_KIND_NO_HANDLER:
@@ -45,10 +56,6 @@ ErrorAnswer failure_answer(v1::FailureKind kind) {
 
 ErrorAnswer lost_answer() {
   return {.status = 500, .code = kException, .sentence = "The worker ended before it answered."};
-}
-
-ErrorAnswer silent_answer() {
-  return failure_answer(v1::FAILURE_KIND_WALL_LIMIT);
 }
 
 ErrorAnswer unusable_answer() {

@@ -15,18 +15,18 @@ namespace isopop::pop {
 struct ErrorAnswer {
   unsigned status = 500;
   unsigned code = 500;  // the status, or 1101 and 1102 as edge networks have them
-  std::string_view sentence;
+  std::string sentence;
   std::chrono::nanoseconds retry_after{};  // zero: the client is not told when
 };
 
 [[nodiscard]] ErrorAnswer bad_request_answer();
 [[nodiscard]] ErrorAnswer no_worker_answer();
-[[nodiscard]] ErrorAnswer body_too_large_answer();
+// Limits are named with their size: whose they are can do something about it.
+[[nodiscard]] ErrorAnswer body_too_large_answer(const v1::WorkerLimits& limits);
 // The worker's own fault: an exception, a limit.
-[[nodiscard]] ErrorAnswer failure_answer(v1::FailureKind kind);
+[[nodiscard]] ErrorAnswer failure_answer(v1::FailureKind kind, const v1::WorkerLimits& limits);
 // The executor ended before it answered.
 [[nodiscard]] ErrorAnswer lost_answer();
-[[nodiscard]] ErrorAnswer silent_answer();
 // An answer that is none in HTTP.
 [[nodiscard]] ErrorAnswer unusable_answer();
 [[nodiscard]] ErrorAnswer refusal_answer(RejectReason reason, std::chrono::nanoseconds retry_after);

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <chrono>
 #include <cstdint>
 #include <map>
@@ -9,6 +10,7 @@
 #include "common/http/server.h"
 #include "common/metrics/metrics_registry.h"
 #include "pop_node/pool/executor_pool.h"
+#include "pop_node/worker/worker_registry.h"
 
 namespace isopop::pop {
 
@@ -27,20 +29,30 @@ class PopMetrics final {
   void count(const Answer& answer);
   // Why no executor took a request, or why the one that did failed: bounded names.
   void count_failure(const std::string& reason);
+  void count_restore(const v1::RestoreFigures& figures);
 
   [[nodiscard]] std::uint64_t requests() const { return requests_; }
   [[nodiscard]] std::uint64_t errors() const { return errors_; }  // 5xx
 
   // Prometheus text.
   [[nodiscard]] std::string render(const ExecutorPool& pool, const http::ServerCounters& server,
-                                   std::size_t workers);
+                                   const WorkerRegistry& workers);
 
  private:
+  // Finer than the registry's: a restore takes microseconds.
+  static constexpr std::array<double, 9> kRestoreBoundsUs = {2.5, 5,   10,  15,  25,
+                                                             50,  100, 250, 1000};
+
+  [[nodiscard]] std::string restores_text() const;
+
   MetricsRegistry registry_;
   LatencyMetric request_seconds_;
   LatencyMetric queue_seconds_;
   std::uint64_t requests_ = 0;
   std::uint64_t errors_ = 0;
+  std::array<std::uint64_t, kRestoreBoundsUs.size()> restores_{};  // by bound, not cumulative
+  std::uint64_t restores_all_ = 0;
+  double restores_sum_us_ = 0;
 };
 
 }  // namespace isopop::pop

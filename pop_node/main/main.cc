@@ -22,7 +22,26 @@ void add_options(CLI::App& app, isopop::pop::Options& options) {
       ->capture_default_str();
   app.add_option("--state", options.state, "state folder of the topology")->capture_default_str();
   app.add_option("--executor", options.executor, "isopop-executor; default: beside this program");
-  app.add_option("--isolation", options.isolation, "of workers that do not say: fresh or warm")
+  app.add_option("--body-max", options.body_max, "largest request body")->capture_default_str();
+  app.add_option("--head-timeout", options.head_timeout, "for a request's whole head")
+      ->capture_default_str();
+  app.add_option("--body-timeout", options.body_timeout, "a body must move within this")
+      ->capture_default_str();
+  app.add_option("--connections-max", options.connections_max, "open client connections")
+      ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+}
+
+void add_pool_options(CLI::App& app, isopop::pop::Options& options) {
+  app.add_option("--isolation", options.isolation,
+                 "of workers that do not say: pristine, fresh, warm or container")
+      ->capture_default_str();
+  app.add_option("--dirty-finder", options.dirty_finder,
+                 "how pristine executors find written pages: automatic, pagemap-scan, pagemap-read "
+                 "or drop-all")
+      ->check(CLI::IsMember({"automatic", "pagemap-scan", "pagemap-read", "drop-all"}))
+      ->capture_default_str();
+  app.add_option("--memory-budget", options.memory_budget, "memory of all executors together")
       ->capture_default_str();
   app.add_option("--executors-max", options.executors_max, "executor processes at most")
       ->check(CLI::Range(1, 4096))
@@ -42,16 +61,36 @@ void add_options(CLI::App& app, isopop::pop::Options& options) {
   app.add_option("--executor-start-timeout", options.executor_start_timeout,
                  "when an executor that does not get ready is ended")
       ->capture_default_str();
-  app.add_option("--wall-limit", options.wall_limit,
-                 "time for a request, of workers that do not say")
+  app.add_option("--container-start-p50", options.container_start_p50,
+                 "median start-up delay of containers")
       ->capture_default_str();
-  app.add_option("--body-max", options.body_max, "largest request body")->capture_default_str();
-  app.add_option("--head-timeout", options.head_timeout, "for a request's whole head")
+  app.add_option("--container-start-min", options.container_start_min, "the shortest one")
       ->capture_default_str();
-  app.add_option("--body-timeout", options.body_timeout, "a body must move within this")
+  app.add_option("--container-start-max", options.container_start_max,
+                 "the longest one, and their 99th percentile")
       ->capture_default_str();
-  app.add_option("--connections-max", options.connections_max, "open client connections")
+  app.add_option("--container-idle-timeout", options.container_idle_timeout,
+                 "when a container without work is stopped")
+      ->capture_default_str();
+}
+
+// Limits of workers whose own settings say nothing.
+void add_worker_limits(CLI::App& app, isopop::pop::Options& options) {
+  app.add_option("--cpu-limit", options.cpu_limit, "CPU time of a request")->capture_default_str();
+  app.add_option("--top-level-cpu-limit", options.top_level_cpu_limit,
+                 "CPU time of a worker's top level")
+      ->capture_default_str();
+  app.add_option("--wall-limit", options.wall_limit, "time for a request")->capture_default_str();
+  app.add_option("--heap-limit", options.heap_limit, "JavaScript objects")->capture_default_str();
+  app.add_option("--memory-limit", options.memory_limit,
+                 "everything: heap, buffers, WebAssembly, native memory")
+      ->capture_default_str();
+  app.add_option("--subrequests-max", options.subrequests_max, "subrequests of a request")
       ->check(CLI::Range(1, 1'000'000))
+      ->capture_default_str();
+  app.add_option("--log-max", options.log_max, "console output of a request")
+      ->capture_default_str();
+  app.add_option("--script-max", options.script_max, "all modules of a worker together")
       ->capture_default_str();
 }
 
@@ -65,6 +104,11 @@ int main(int argc, char** argv) {
   if (const char* id = std::getenv("POP_ID"); id != nullptr) options.id = id;
   return isopop::run_server_program(
       {.name = "isopop-pop", .description = "One point of presence: serves workers over HTTP/1.1."},
-      argc, argv, [&options](CLI::App& app) { add_options(app, options); },
+      argc, argv,
+      [&options](CLI::App& app) {
+        add_options(app, options);
+        add_pool_options(app, options);
+        add_worker_limits(app, options);
+      },
       [&options] { return isopop::pop::run_pop(options); });
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 
 namespace isopop::pop {
@@ -20,13 +21,27 @@ struct Options {
   std::string executor;           // "": the one beside this program
 
   std::string isolation = "fresh";  // of workers that do not say
-  std::size_t executors_max = 24;
+  std::string dirty_finder = "automatic";
+  std::string memory_budget = "1 GiB";  // for all executors
+  std::size_t executors_max = 2048;
   std::size_t executors_per_worker_max = 8;
   std::size_t queue_max = 1024;
   std::string queue_deadline = "30 s";
   std::string executor_idle_timeout = "60 s";
   std::string executor_start_timeout = "30 s";
-  std::string wall_limit = "30 s";  // of workers that do not say
+  std::string container_start_p50 = "250 ms";
+  std::string container_start_min = "100 ms";
+  std::string container_start_max = "1 s";
+  std::string container_idle_timeout = "60 s";
+  // Of workers that do not say.
+  std::string cpu_limit = "50 ms";
+  std::string top_level_cpu_limit = "400 ms";
+  std::string wall_limit = "30 s";
+  std::string heap_limit = "128 MiB";
+  std::string memory_limit = "256 MiB";
+  std::uint32_t subrequests_max = 50;
+  std::string log_max = "256 KiB";
+  std::string script_max = "10 MiB";
   std::string body_max = "100 MiB";
   std::string head_timeout = "10 s";
   std::string body_timeout = "10 s";  // a body must move within this

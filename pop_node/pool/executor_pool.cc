@@ -14,6 +14,22 @@ constexpr std::size_t kLogRecordsPerSecondMax = 50;
 constexpr std::size_t kLogTextBytesMax = 4 * 1024;
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 constexpr std::chrono::milliseconds kDrainPoll{20};
+// Load frames that are kept, so that the next executor of their worker starts without the disk.
+constexpr std::size_t kLoadFrameKeptBytesMax = 256 * 1024;
+constexpr std::size_t kLoadFramesBytesMax = 16 * 1024 * 1024;
+constexpr std::chrono::seconds kMeasurePeriod{1};
+
+WorkerLimit limit_of(v1::FailureKind kind) {
+  if (kind == v1::FAILURE_KIND_CPU_LIMIT) return WorkerLimit::kCpu;
+  if (kind == v1::FAILURE_KIND_MEMORY_LIMIT) return WorkerLimit::kMemory;
+  return WorkerLimit::kWall;
+}
+
+PoolPolicy::Sharing sharing_of(v1::Isolation isolation) {
+  if (isolation == v1::ISOLATION_CONTAINER) return PoolPolicy::Sharing::kContainer;
+  return shares_environment(isolation) ? PoolPolicy::Sharing::kManyRequests
+                                       : PoolPolicy::Sharing::kOneRequest;
+}
 
 std::string describe(const v1::WorkerFault& fault) {
   return fault.module() + ":" + std::to_string(fault.line()) + ":" +
@@ -28,13 +44,17 @@ ExecutorPool::ExecutorPool(asio::io_context& io, const Clock& clock, ExecutorPoo
       clock_(clock),
       options_(std::move(options)),
       bundles_(std::move(bundles)),
+      zygote_(std::make_shared<ExecutorZygote>(io, clock, options_.zygote)),
       policy_(options_.limits, RandomStream(0, "pop_node/containers/" + options_.colo)),
       timer_(io),
-      alive_(std::make_shared<ExecutorPool*>(this)) {}
+      alive_(std::make_shared<ExecutorPool*>(this)) {
+  zygote_->start();
+}
 
 ExecutorPool::~ExecutorPool() {
   alive_.reset();
   for (const auto& [id, process] : processes_) process.process->kill();
+  zygote_->close();
 }
 
 std::unique_ptr<ExecutorRun> ExecutorPool::submit(const LiveWorkerPtr& worker) {
@@ -51,10 +71,8 @@ GroupId ExecutorPool::group_of(const LiveWorkerPtr& worker) {
   const auto [place, inserted] = group_ids_.try_emplace(worker.get());
   if (inserted) {
     place->second = GroupId{++last_group_};
-    groups_[place->second] = {.worker = worker};
-    policy_.add_group(place->second, shares_environment(worker->isolation)
-                                         ? PoolPolicy::Sharing::kManyRequests
-                                         : PoolPolicy::Sharing::kOneRequest);
+    groups_[place->second].worker = worker;
+    policy_.add_group(place->second, sharing_of(worker->isolation));
   }
   return place->second;
 }
@@ -99,7 +117,11 @@ void ExecutorPool::act(const StartExecutor& action) {
   Result<std::shared_ptr<ExecutorProcess>> process = start_process(action.executor, action.group);
   if (process.ok()) {
     ++counters_.started;
-    processes_[action.executor] = {action.group, std::move(process).value()};
+    ++worker_counters_[groups_.at(action.group).worker->version.worker()].starts;
+    Process& started = processes_[action.executor];
+    started.group = action.group;
+    started.process = std::move(process).value();
+    started.ready_from = clock_.now() + action.delay;
     return;
   }
   log_error("cannot start an executor: {}", process.error().message);
@@ -110,25 +132,39 @@ void ExecutorPool::act(const StartExecutor& action) {
 
 Result<std::shared_ptr<ExecutorProcess>> ExecutorPool::start_process(ExecutorId id,
                                                                      GroupId group_id) {
-  const LiveWorker& worker = *groups_.at(group_id).worker;
+  Group& group = groups_.at(group_id);
+  const v1::WorkerLimits& limits = group.worker->limits;
+  ISOPOP_TRY_ASSIGN(const std::shared_ptr<const std::string> load, load_frame_of(group));
+  auto process = std::make_shared<ExecutorProcess>(
+      io_, clock_,
+      ExecutorProcessOptions{.start_timeout = options_.start_timeout,
+                             .stop_grace = options_.stop_grace,
+                             .silence_grace = options_.silence_grace,
+                             .wall_limit = std::chrono::milliseconds(limits.wall_ms()),
+                             .memory_bytes_max = limits.memory_mib() * 1024ULL * 1024},
+      events_of(id, group_id));
+  ISOPOP_TRY(process->start(*zygote_, *load));
+  return process;
+}
+
+Result<std::shared_ptr<const std::string>> ExecutorPool::load_frame_of(Group& group) {
+  if (group.load_frame != nullptr) return group.load_frame;
+  const LiveWorker& worker = *group.worker;
   ISOPOP_TRY_ASSIGN(std::string bundle, bundles_(worker));
-  v1::Load load;
+  v1::Frame frame;
+  v1::Load& load = *frame.mutable_load();
   *load.mutable_version() = worker.version;
   load.set_bundle(std::move(bundle));
   load.mutable_place()->set_colo(options_.colo);
   load.set_isolation(worker.isolation);
   *load.mutable_limits() = worker.limits;
-  auto process = std::make_shared<ExecutorProcess>(
-      io_, clock_,
-      ExecutorProcessOptions{.program = options_.executor_program,
-                             .arguments = options_.executor_arguments,
-                             .start_timeout = options_.start_timeout,
-                             .stop_grace = options_.stop_grace,
-                             .silence_grace = options_.silence_grace,
-                             .wall_limit = std::chrono::milliseconds(worker.limits.wall_ms())},
-      events_of(id, group_id));
-  ISOPOP_TRY(process->start(std::move(load)));
-  return process;
+  auto bytes = std::make_shared<const std::string>(encode_frame(frame));
+  if (bytes->size() <= kLoadFrameKeptBytesMax &&
+      load_frame_bytes_ + bytes->size() <= kLoadFramesBytesMax) {
+    load_frame_bytes_ += bytes->size();
+    group.load_frame = bytes;
+  }
+  return std::shared_ptr<const std::string>(std::move(bytes));
 }
 
 ExecutorProcess::Events ExecutorPool::events_of(ExecutorId id, GroupId group) {
@@ -140,12 +176,10 @@ ExecutorProcess::Events ExecutorPool::events_of(ExecutorId id, GroupId group) {
     };
   };
   return {
-      .on_ready = guarded([id](ExecutorPool& pool) {
-        pool.policy_.executor_ready(id, pool.clock_.now());
-        pool.carry_out();
-      }),
+      .on_ready = guarded([id](ExecutorPool& pool) { pool.process_loaded(id); }),
       .on_finished = guarded([id](ExecutorPool& pool, TicketId ticket) {
         pool.policy_.finished(id, ticket, pool.clock_.now());
+        pool.measure(id);
         pool.carry_out();
       }),
       .on_broken = guarded([id](ExecutorPool& pool) {
@@ -163,13 +197,71 @@ ExecutorProcess::Events ExecutorPool::events_of(ExecutorId id, GroupId group) {
         log_warning("worker {} version {} does not start: {}", failed.worker->version.worker(),
                     failed.worker->version.number(), describe(fault));
       }),
+      .on_breach = guarded([group](ExecutorPool& pool, v1::FailureKind kind) {
+        pool.count_breach(*pool.groups_.at(group).worker, limit_of(kind));
+      }),
+      .on_restored = guarded([group](ExecutorPool& pool, const v1::RestoreFigures& figures) {
+        pool.restored(group, figures);
+      }),
   };
+}
+
+// A container is ready when its delay has passed too.
+void ExecutorPool::process_loaded(ExecutorId id) {
+  Process& process = processes_.at(id);
+  if (clock_.now() >= process.ready_from) {
+    process_ready(id);
+    return;
+  }
+  process.hold = std::make_unique<asio::steady_timer>(
+      io_, std::chrono::time_point_cast<std::chrono::steady_clock::duration>(process.ready_from));
+  process.hold->async_wait([id, weak = std::weak_ptr(alive_)](boost::system::error_code cancelled) {
+    const auto pool = weak.lock();
+    if (!cancelled && pool && (*pool)->processes_.contains(id)) (*pool)->process_ready(id);
+  });
+}
+
+void ExecutorPool::process_ready(ExecutorId id) {
+  policy_.executor_ready(id, clock_.now());
+  // Its request goes first.
+  carry_out();
+  measure(id);
+  carry_out();
+}
+
+// Tells the policy what the executor uses, unless it was told just now.
+void ExecutorPool::measure(ExecutorId id) {
+  const auto found = processes_.find(id);
+  if (found == processes_.end()) return;
+  Process& process = found->second;
+  const Instant now = clock_.now();
+  if (process.measured_at != Instant{} && now - process.measured_at < kMeasurePeriod) return;
+  const std::optional<std::uint64_t> bytes = process.process->memory_bytes();
+  if (!bytes) return;
+  process.measured_at = now;
+  policy_.executor_memory(id, *bytes, now);
+}
+
+void ExecutorPool::restored(GroupId group, const v1::RestoreFigures& figures) {
+  WorkerCounters& counters = worker_counters_[groups_.at(group).worker->version.worker()];
+  ++counters.restores;
+  counters.pages_restored += figures.pages_restored();
+  if (on_restored_) on_restored_(figures);
+}
+
+void ExecutorPool::count_breach(const LiveWorker& worker, WorkerLimit limit) {
+  ++worker_counters_[worker.version.worker()].breaches.at(static_cast<std::size_t>(limit));
+}
+
+void ExecutorPool::keep_counters(const std::function<bool(std::string_view)>& is_held) {
+  std::erase_if(worker_counters_, [&](const auto& entry) { return !is_held(entry.first); });
 }
 
 void ExecutorPool::process_gone(ExecutorId id, PoolPolicy::Gone how) {
   processes_.erase(id);
   if (how == PoolPolicy::Gone::kAsAsked) ++counters_.stopped;
   if (how == PoolPolicy::Gone::kCrashed) ++counters_.crashed;
+  if (how == PoolPolicy::Gone::kSpent) ++counters_.spent;
   if (how == PoolPolicy::Gone::kFailedToStart) ++counters_.start_failures;
   policy_.executor_gone(id, how, clock_.now());
   carry_out();
@@ -202,6 +294,7 @@ void ExecutorPool::act(const RejectTicket& action) {
 
 void ExecutorPool::act(const ForgetGroup& action) {
   const auto found = groups_.find(action.group);
+  if (found->second.load_frame) load_frame_bytes_ -= found->second.load_frame->size();
   group_ids_.erase(found->second.worker.get());
   groups_.erase(found);
   if (on_forgotten_) on_forgotten_();
@@ -222,14 +315,11 @@ void ExecutorPool::log_record(const LiveWorker& worker, const v1::LogRecord& rec
            truncate_utf8(record.text(), kLogTextBytesMax));
 }
 
+// A timer that fires too early costs less than one that is set anew for each request.
 void ExecutorPool::arm_timer() {
   const std::optional<Instant> at = policy_.next_tick();
-  if (at == timer_at_) return;
+  if (!at || (timer_at_ && *timer_at_ <= *at)) return;
   timer_at_ = at;
-  if (!at) {
-    timer_.cancel();
-    return;
-  }
   timer_.expires_at(std::chrono::time_point_cast<std::chrono::steady_clock::duration>(*at));
   timer_.async_wait([weak = std::weak_ptr(alive_)](boost::system::error_code cancelled) {
     const auto pool = weak.lock();

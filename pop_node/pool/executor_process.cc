@@ -1,6 +1,5 @@
 #include "pop_node/pool/executor_process.h"
 
-#include <fcntl.h>
 #include <sys/socket.h>
 
 #include <algorithm>
@@ -9,7 +8,6 @@
 #include <boost/asio/buffer.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
 #include <cerrno>
@@ -17,6 +15,7 @@
 #include <utility>
 
 #include "common/log/log.h"
+#include "pop_node/pool/process_memory.h"
 
 namespace isopop::pop {
 namespace {
@@ -27,6 +26,11 @@ constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr std::chrono::nanoseconds kWatchPeriodMin = milliseconds(10);
 constexpr std::chrono::nanoseconds kWatchPeriodMax = std::chrono::seconds(1);
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
+
+bool is_limit(v1::FailureKind kind) {
+  return kind == v1::FAILURE_KIND_CPU_LIMIT || kind == v1::FAILURE_KIND_MEMORY_LIMIT ||
+         kind == v1::FAILURE_KIND_WALL_LIMIT;
+}
 
 }  // namespace
 
@@ -43,27 +47,20 @@ ExecutorProcess::~ExecutorProcess() {
   lose_all_runs();
 }
 
-Result<void> ExecutorProcess::start(v1::Load load) {
+Result<void> ExecutorProcess::start(ExecutorZygote& zygote, std::string_view load_frame) {
   std::array<int, 2> ends{};
   if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
     return errno_error("create a socket pair", errno);
   }
-  const UniqueFd theirs(ends[1]);
+  UniqueFd theirs(ends[1]);
   UniqueFd ours(ends[0]);
   boost::system::error_code error;
-  socket_.assign(asio::local::stream_protocol(), ours.release(), error);
+  socket_.assign(asio::local::stream_protocol(), ours.get(), error);
   if (error) return internal_error("take the executor's socket: " + error.message());
-
-  // Its standard error is ours, so that the last words of a crash are not lost.
-  ISOPOP_TRY_ASSIGN(Child child, Child::start({.program = options_.program,
-                                               .arguments = options_.arguments,
-                                               .environment = {},
-                                               .channel = theirs.get(),
-                                               .standard_error = 2}));
-  child_ = std::move(child);
-  v1::Frame frame;
-  *frame.mutable_load() = std::move(load);
-  send(frame);
+  static_cast<void>(ours.release());
+  ISOPOP_TRY_ASSIGN(child_, zygote.fork(std::move(theirs)));
+  // It lies there when the child begins to read.
+  send(load_frame);
   asio::co_spawn(io_, serve(shared_from_this()), asio::detached);
   asio::co_spawn(io_, watch(shared_from_this()), asio::detached);
   return {};
@@ -78,16 +75,32 @@ asio::awaitable<void> ExecutorProcess::serve(std::shared_ptr<ExecutorProcess> se
   const bool had_work = !self->in_flight_.empty() || !self->unsent_.empty();
   self->lose_all_runs();
   co_await self->await_exit();
-  auto how = PoolPolicy::Gone::kCrashed;
-  if (!self->is_ready_) how = PoolPolicy::Gone::kFailedToStart;
-  if (self->is_stopping_) how = PoolPolicy::Gone::kAsAsked;
-  const std::optional<ExitStatus> status = self->child_->poll_exit();
+  const PoolPolicy::Gone how = self->how_it_went();
   if (how == PoolPolicy::Gone::kCrashed) {
+    const std::optional<ExitStatus>& status = self->child_->status();
     log_warning("executor {} ended by itself ({}){}", self->pid(),
                 status ? status->describe() : "unknown",
                 had_work ? ", requests in it are lost" : "");
   }
   self->events_.on_gone(how);
+}
+
+PoolPolicy::Gone ExecutorProcess::how_it_went() const {
+  if (is_stopping_) return PoolPolicy::Gone::kAsAsked;
+  switch (child_->fate()) {
+    case ExecutorChild::Fate::kDiedWithZygote:
+      return PoolPolicy::Gone::kSpent;
+    case ExecutorChild::Fate::kNeverForked:
+      log_warning("an executor was not forked: {}", child_->reason());
+      return PoolPolicy::Gone::kFailedToStart;
+    default:
+      break;
+  }
+  if (!is_ready_) return PoolPolicy::Gone::kFailedToStart;
+  // After a limit it exits, or is killed by us, whoever is faster. Another signal is a crash.
+  const std::optional<ExitStatus>& status = child_->status();
+  const bool in_order = status && (status->signal == 0 || status->signal == SIGKILL);
+  return told_limit_ && in_order ? PoolPolicy::Gone::kSpent : PoolPolicy::Gone::kCrashed;
 }
 
 asio::awaitable<void> ExecutorProcess::read_frames() {
@@ -115,30 +128,29 @@ asio::awaitable<void> ExecutorProcess::read_frames() {
 
 // Waits until the process has ended; one that was asked to gets its grace, any other is killed now.
 asio::awaitable<void> ExecutorProcess::await_exit() {
-  if (!is_stopping_) child_->send_signal(SIGKILL);
-  asio::posix::stream_descriptor exited(io_);
-  boost::system::error_code error;
-  exited.assign(fcntl(child_->pid_fd(), F_DUPFD_CLOEXEC, 0), error);
+  if (!is_stopping_) child_->kill();
   asio::steady_timer grace(io_);
   if (is_stopping_) {
     grace.expires_after(options_.stop_grace);
     // The child outlives the timer: both end in this coroutine's frame, which cancels it below.
     grace.async_wait([this, self = shared_from_this()](boost::system::error_code cancelled) {
-      if (!cancelled) child_->send_signal(SIGKILL);
+      if (!cancelled) child_->kill();
     });
   }
-  if (error) {
-    child_->kill_and_reap();
-    co_return;
-  }
-  co_await exited.async_wait(asio::posix::stream_descriptor::wait_read, kNoThrow);
+  co_await child_->ended();
   grace.cancel();
-  if (!child_->poll_exit()) child_->kill_and_reap();
 }
 
-void ExecutorProcess::send(const v1::Frame& frame) {
+// What the socket takes at once goes without a detour through the event loop; that is nearly all.
+void ExecutorProcess::send(std::string_view bytes) {
   if (is_broken_) return;
-  outgoing_.push_back(encode_frame(frame));
+  if (!is_writing_) {
+    const ssize_t sent =
+        ::send(socket_.native_handle(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+    if (sent > 0) bytes.remove_prefix(static_cast<std::size_t>(sent));
+    if (bytes.empty()) return;
+  }
+  outgoing_.emplace_back(bytes);
   if (std::exchange(is_writing_, true)) return;
   asio::co_spawn(io_, write_frames(shared_from_this()), asio::detached);
 }
@@ -166,7 +178,8 @@ asio::awaitable<void> ExecutorProcess::watch(std::shared_ptr<ExecutorProcess> se
   const auto period = std::clamp(self->options_.wall_limit / 4, kWatchPeriodMin, kWatchPeriodMax);
   while (!self->is_broken_ && !self->is_stopping_) {
     // An idle executor is not watched: the timer sleeps until send_head() wakes it.
-    if (self->in_flight_.empty()) {
+    self->is_unwatched_ = self->in_flight_.empty();
+    if (self->is_unwatched_) {
       timer.expires_at(asio::steady_timer::time_point::max());
     } else {
       timer.expires_after(period);
@@ -205,7 +218,7 @@ void ExecutorProcess::mark_broken() {
 }
 
 void ExecutorProcess::kill() {
-  if (child_) child_->send_signal(SIGKILL);
+  if (child_) child_->kill();
   boost::system::error_code ignored;
   socket_.cancel(ignored);
 }
@@ -226,16 +239,19 @@ Result<void> ExecutorProcess::handle(v1::Frame frame) {
       handle_loaded(frame.loaded());
       break;
     case v1::Frame::kResponse:
+      told_limit_ = false;
       deliver(std::move(*frame.mutable_response()));
       break;
     case v1::Frame::kResponseBody:
       deliver(std::move(*frame.mutable_response_body()));
       break;
     case v1::Frame::kFailure:
+      told_limit_ = is_limit(frame.failure().kind());
+      if (told_limit_) events_.on_breach(frame.failure().kind());
       deliver(std::move(*frame.mutable_failure()));
       break;
     case v1::Frame::kFinished:
-      finish(frame.finished().id());
+      finish(frame.finished());
       break;
     case v1::Frame::kCredit:
       if (const auto found = in_flight_.find(frame.credit().id()); found != in_flight_.end()) {
@@ -258,6 +274,8 @@ void ExecutorProcess::handle_loaded(const v1::Loaded& loaded) {
     return;
   }
   is_ready_ = true;
+  checkpoint_bytes_ =
+      std::min<std::uint64_t>(loaded.checkpoint_kib() * 1024ULL, options_.memory_bytes_max);
   watch_timer_.cancel();
   events_.on_ready();
 }
@@ -279,7 +297,7 @@ void ExecutorProcess::send_head(RunState& run, v1::RequestHead head) {
   v1::Frame frame;
   *frame.mutable_request() = std::move(head);
   send(frame);
-  if (in_flight_.size() == 1) watch_timer_.cancel();
+  if (std::exchange(is_unwatched_, false)) watch_timer_.cancel();
 }
 
 std::size_t ExecutorProcess::send_window(const RunState& run) const {
@@ -337,8 +355,8 @@ void ExecutorProcess::deliver(Message message) {
   run->arrived.notify();
 }
 
-void ExecutorProcess::finish(std::uint32_t id) {
-  const auto found = in_flight_.find(id);
+void ExecutorProcess::finish(const v1::Finished& finished) {
+  const auto found = in_flight_.find(finished.id());
   if (found == in_flight_.end()) return;
   const InFlight request = std::move(found->second);
   in_flight_.erase(found);
@@ -349,7 +367,14 @@ void ExecutorProcess::finish(std::uint32_t id) {
     request.run->arrived.notify();
     request.run->room.notify();
   }
+  if (finished.has_restore()) events_.on_restored(finished.restore());
   events_.on_finished(request.ticket);
+}
+
+std::optional<std::uint64_t> ExecutorProcess::memory_bytes() const {
+  const std::optional<std::uint64_t> anonymous = anonymous_bytes(pid());
+  if (!anonymous) return std::nullopt;
+  return checkpoint_bytes_ + *anonymous;
 }
 
 // The pool learns of the tickets' end by on_gone.

@@ -4,40 +4,39 @@
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <deque>
-#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
 #include <optional>
 #include <string>
-#include <vector>
+#include <string_view>
 
 #include "common/event_loop/asio.h"
-#include "common/process/child.h"
 #include "common/result/result.h"
 #include "common/time/clock.h"
+#include "pop_node/pool/executor_child.h"
 #include "pop_node/pool/executor_protocol.h"
 #include "pop_node/pool/executor_run.h"
+#include "pop_node/pool/executor_zygote.h"
 #include "pop_node/pool/frame_codec.h"
 #include "pop_node/pool/pool_policy.h"
 
 namespace isopop::pop {
 
 struct ExecutorProcessOptions {
-  std::filesystem::path program;
-  std::vector<std::string> arguments;
   std::chrono::nanoseconds start_timeout = std::chrono::seconds(30);  // from start to Loaded
   std::chrono::nanoseconds stop_grace = std::chrono::seconds(2);      // from Shutdown to SIGKILL
   // An executor whose turn it is says something within the request's wall limit and this.
   std::chrono::nanoseconds silence_grace = std::chrono::seconds(2);
   std::chrono::nanoseconds wall_limit = std::chrono::seconds(30);
+  std::uint64_t memory_bytes_max = 256ULL * 1024 * 1024;  // what it may say that it uses
 };
 
-// One isopop-executor process and the socket to it: starts it, loads the worker into it, carries
-// frames both ways, and ends it. Nothing it sends is believed: ExecutorProtocol checks every frame,
-// a breach or a silence ends the process. Whatever happens, every run it was given gets its last
-// event, and `on_gone` is called once, when the process has been reaped. A session: its coroutine
-// keeps it alive until then. Lives on the PoP's event loop.
+// One executor and the socket to it: has it forked, loads the worker into it, carries frames both
+// ways, and ends it. Nothing it sends is believed: ExecutorProtocol checks every frame, a breach or
+// a silence ends the process. Whatever happens, every run it was given gets its last event, and
+// `on_gone` is called once, when the process has ended. A session: its coroutine keeps it alive
+// until then. Lives on the PoP's event loop.
 class ExecutorProcess final : public RunChannel,
                               public std::enable_shared_from_this<ExecutorProcess> {
  public:
@@ -48,14 +47,16 @@ class ExecutorProcess final : public RunChannel,
     std::function<void(PoolPolicy::Gone)> on_gone;
     std::function<void(const v1::LogRecord&)> on_log;
     std::function<void(const v1::WorkerFault&)> on_load_fault;
+    std::function<void(v1::FailureKind)> on_breach;  // a request reached a limit
+    std::function<void(const v1::RestoreFigures&)> on_restored;
   };
 
   ExecutorProcess(asio::io_context& io, const Clock& clock, ExecutorProcessOptions options,
                   Events events);
   ~ExecutorProcess() override;
 
-  // Starts the process; an error means that there is none and no event will come.
-  [[nodiscard]] Result<void> start(v1::Load load);
+  // Starts it with this Load frame; an error means that there is none and no event will come.
+  [[nodiscard]] Result<void> start(ExecutorZygote& zygote, std::string_view load_frame);
   // Gives it a run; the head follows by send_head(), or abandon().
   void assign(const std::shared_ptr<RunState>& run);
   // Asks it to end. What runs is lost.
@@ -64,6 +65,9 @@ class ExecutorProcess final : public RunChannel,
   void kill();
 
   [[nodiscard]] pid_t pid() const { return child_ ? child_->pid() : -1; }
+  // Its own memory now: what its checkpoint holds and what it has written since. Nothing when the
+  // kernel does not tell.
+  [[nodiscard]] std::optional<std::uint64_t> memory_bytes() const;
 
   void send_head(RunState& run, v1::RequestHead head) override;
   [[nodiscard]] std::size_t send_window(const RunState& run) const override;
@@ -83,12 +87,14 @@ class ExecutorProcess final : public RunChannel,
   asio::awaitable<void> await_exit();
   static asio::awaitable<void> write_frames(std::shared_ptr<ExecutorProcess> self);
   static asio::awaitable<void> watch(std::shared_ptr<ExecutorProcess> self);
-  void send(const v1::Frame& frame);
+  void send(const v1::Frame& frame) { send(encode_frame(frame)); }
+  void send(std::string_view bytes);
+  [[nodiscard]] PoolPolicy::Gone how_it_went() const;
   [[nodiscard]] Result<void> handle(v1::Frame frame);
   void handle_loaded(const v1::Loaded& loaded);
   template <typename Message>
   void deliver(Message message);
-  void finish(std::uint32_t id);
+  void finish(const v1::Finished& finished);
   void lose_all_runs();
   void break_off(ExecutorLost::Why why, std::string_view reason);
   void mark_broken();
@@ -100,16 +106,19 @@ class ExecutorProcess final : public RunChannel,
   Events events_;
   asio::local::stream_protocol::socket socket_;
   asio::steady_timer watch_timer_;
-  std::optional<Child> child_;
+  std::shared_ptr<ExecutorChild> child_;
   FrameReader reader_;
   ExecutorProtocol protocol_;
   std::deque<std::string> outgoing_;
   bool is_writing_ = false;
+  bool is_unwatched_ = false;  // the watch sleeps until there is something in flight
+  bool told_limit_ = false;    // its last word on a request was that it reached a limit
   bool is_ready_ = false;
   bool is_stopping_ = false;
   bool is_broken_ = false;
   ExecutorLost::Why lost_why_ = ExecutorLost::Why::kCrashed;
   std::uint32_t last_request_id_ = 0;
+  std::uint64_t checkpoint_bytes_ = 0;
   std::map<std::uint32_t, InFlight> in_flight_;
   std::map<TicketId, std::shared_ptr<RunState>> unsent_;  // assigned, head not yet sent
 };

@@ -18,15 +18,23 @@ bool is_lower_or_digit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
 }
 
-Result<void> check_modules(const v1::Bundle& bundle) {
+Result<void> check_modules(const v1::Bundle& bundle, std::uint64_t script_bytes_max) {
   std::set<std::string_view> names;
   const v1::Module* main_module = nullptr;
+  std::uint64_t script_bytes = 0;
   for (const v1::Module& module : bundle.modules()) {
     if (module.name().empty()) return invalid_argument("a module of the bundle has no name");
     if (!names.insert(module.name()).second) {
       return invalid_argument("the bundle has two modules named '" + module.name() + "'");
     }
     if (module.name() == bundle.main_module()) main_module = &module;
+    script_bytes += module.content().size();
+  }
+  if (script_bytes > script_bytes_max) {
+    return Error{ErrorCode::kResourceExhausted, "the worker's modules have " +
+                                                    std::to_string(script_bytes) +
+                                                    " bytes together, its script size limit is " +
+                                                    std::to_string(script_bytes_max)};
   }
   if (main_module == nullptr) {
     return invalid_argument("the bundle's main module '" + bundle.main_module() + "' is not in it");
@@ -60,11 +68,7 @@ Result<v1::Isolation> parse_isolation(std::string_view name) {
     if (name == isolation_name(mode)) return mode;
   }
   return invalid_argument("no isolation mode is called '" + std::string(name) +
-                          "': there are fresh, warm, pristine and container");
-}
-
-bool is_supported(v1::Isolation isolation) {
-  return isolation == v1::ISOLATION_FRESH || isolation == v1::ISOLATION_WARM;
+                          "': there are pristine, fresh, warm and container");
 }
 
 bool shares_environment(v1::Isolation isolation) {
@@ -93,11 +97,10 @@ Result<LiveWorkerPtr> resolve_worker(const v1::WorkerVersion& version,
   worker->version = version;
   worker->isolation = version.settings().isolation();
   if (worker->isolation == v1::ISOLATION_UNSPECIFIED) worker->isolation = defaults.isolation;
-  if (!is_supported(worker->isolation)) {
-    const std::string_view name = isolation_name(worker->isolation);
+  if (isolation_name(worker->isolation).empty()) {
     return Error{ErrorCode::kUnimplemented,
-                 "isolation mode '" + std::string(name.empty() ? "unknown" : name) +
-                     "' is not served by this PoP; it serves fresh and warm"};
+                 "isolation mode " + std::to_string(worker->isolation) +
+                     " is not known to this PoP; it serves pristine, fresh, warm and container"};
   }
   const v1::WorkerLimits& asked = version.settings().limits();
   worker->limits.set_cpu_ms(value_or(asked.cpu_ms(), defaults.cpu_ms));
@@ -110,6 +113,8 @@ Result<LiveWorkerPtr> resolve_worker(const v1::WorkerVersion& version,
       value_or(asked.memory_mib(), std::max(defaults.memory_mib, 2 * worker->limits.heap_mib())));
   worker->limits.set_subrequests(value_or(asked.subrequests(), defaults.subrequests));
   worker->limits.set_log_kib(value_or(asked.log_kib(), defaults.log_kib));
+  worker->limits.set_script_bytes(
+      value_or<std::uint64_t>(asked.script_bytes(), defaults.script_bytes));
   worker->limits.set_request_body_bytes(
       value_or<std::uint64_t>(asked.request_body_bytes(), defaults.request_body_bytes));
 
@@ -122,7 +127,8 @@ Result<LiveWorkerPtr> resolve_worker(const v1::WorkerVersion& version,
   return LiveWorkerPtr(std::move(worker));
 }
 
-Result<void> check_bundle(const v1::WorkerVersion& version, std::string_view bytes) {
+Result<void> check_bundle(const LiveWorker& worker, std::string_view bytes) {
+  const v1::WorkerVersion& version = worker.version;
   if (bytes.size() != version.bundle_bytes()) {
     return Error{ErrorCode::kDataLoss, "the bundle has " + std::to_string(bytes.size()) +
                                            " bytes, its version says " +
@@ -137,7 +143,7 @@ Result<void> check_bundle(const v1::WorkerVersion& version, std::string_view byt
   if (!bundle.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
     return invalid_argument("the bundle does not parse");
   }
-  return check_modules(bundle);
+  return check_modules(bundle, worker.limits.script_bytes());
 }
 
 bool is_sha256_hex(std::string_view text) {

@@ -18,7 +18,7 @@ namespace isopop::pop {
 // newer version never changes under it.
 struct LiveWorker {
   v1::WorkerVersion version;
-  v1::Isolation isolation = v1::ISOLATION_FRESH;  // one that is_supported()
+  v1::Isolation isolation = v1::ISOLATION_FRESH;  // never unspecified
   v1::WorkerLimits limits;                        // no zero
   std::vector<RoutePattern> routes;               // its own and NAME.isopop.test/*
 };
@@ -34,27 +34,27 @@ struct WorkerDefaults {
   std::uint32_t memory_mib = 256;  // at least twice the worker's heap
   std::uint32_t subrequests = 50;
   std::uint32_t log_kib = 256;
+  std::uint64_t script_bytes = 10ULL * 1024 * 1024;
   std::uint64_t request_body_bytes = 100ULL * 1024 * 1024;
 };
 
 // The largest bundle a PoP takes: what one Load frame can carry, less its other fields.
 inline constexpr std::uint64_t kBundleBytesMax = 63ULL * 1024 * 1024;
 
-// "fresh", "warm", "pristine", "container"; "" for an unspecified one.
+// "pristine", "fresh", "warm", "container"; "" for any other.
 [[nodiscard]] std::string_view isolation_name(v1::Isolation isolation);
 [[nodiscard]] Result<v1::Isolation> parse_isolation(std::string_view name);
-[[nodiscard]] bool is_supported(v1::Isolation isolation);
 
-// How many requests one executor may have in flight: one environment a request in fresh mode, a
-// shared one in warm mode.
+// Whether one executor may have several requests in flight: only warm ones do.
 [[nodiscard]] bool shares_environment(v1::Isolation isolation);
 
 // What `version` becomes here, or why this PoP cannot run it.
 [[nodiscard]] Result<LiveWorkerPtr> resolve_worker(const v1::WorkerVersion& version,
                                                    const WorkerDefaults& defaults);
 
-// Whether `bytes` are the bundle that `version` names, and whole: size, SHA-256, form, main module.
-[[nodiscard]] Result<void> check_bundle(const v1::WorkerVersion& version, std::string_view bytes);
+// Whether `bytes` are the bundle that the worker's version names, whole and within its script size:
+// size, SHA-256, form, main module.
+[[nodiscard]] Result<void> check_bundle(const LiveWorker& worker, std::string_view bytes);
 
 // 64 lower-case hexadecimal digits; nothing else may become a file name.
 [[nodiscard]] bool is_sha256_hex(std::string_view text);

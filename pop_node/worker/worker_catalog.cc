@@ -13,7 +13,7 @@ std::size_t WorkerCatalog::restore() {
     const Result<LiveWorkerPtr> worker = resolve_worker(version, defaults_);
     if (!worker.ok()) continue;
     const Result<std::string> bundle = store_->read_bundle(version.bundle_sha256());
-    if (!bundle.ok() || !check_bundle(version, bundle.value()).ok()) continue;
+    if (!bundle.ok() || !check_bundle(*worker.value(), bundle.value()).ok()) continue;
     registry_.put(worker.value());
   }
   collect_garbage({});
@@ -33,11 +33,11 @@ Result<void> WorkerCatalog::install(const v1::WorkerVersion& version,
     return {};
   }
   if (bundle) {
-    ISOPOP_TRY(check_bundle(version, *bundle));
+    ISOPOP_TRY(check_bundle(*worker, *bundle));
     ISOPOP_TRY(store_->write_bundle(version.bundle_sha256(), *bundle));
   } else {
     ISOPOP_TRY_ASSIGN(const std::string stored, store_->read_bundle(version.bundle_sha256()));
-    ISOPOP_TRY(check_bundle(version, stored));
+    ISOPOP_TRY(check_bundle(*worker, stored));
   }
   ISOPOP_TRY(store_->write_version(version));
   retire(registry_.put(worker));

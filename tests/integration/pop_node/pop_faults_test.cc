@@ -274,7 +274,7 @@ TEST_F(PopFaultsTest, DrainsOnSigtermAndLeavesNoExecutor) {
   const auto status = pop.child().wait_exit(std::chrono::seconds(6));
   ASSERT_TRUE(status.has_value());
   EXPECT_TRUE(status->success()) << status->describe();
-  EXPECT_TRUE(wait_until([&] { return pop.executors().empty(); }));
+  EXPECT_TRUE(wait_until([&] { return pop.processes().empty(); }));
 }
 
 TEST_F(PopFaultsTest, StopsWithinFiveSecondsWhenRequestsDoNotEnd) {
@@ -296,7 +296,7 @@ TEST_F(PopFaultsTest, ExecutorsDieWithAPopThatIsKilled) {
   EXPECT_EQ(get("hello").status, 200U);
   ASSERT_EQ(pop.executors().size(), 1U);
   ASSERT_TRUE(pop.stop(SIGKILL).has_value());
-  EXPECT_TRUE(wait_until([&] { return pop.executors().empty(); }));
+  EXPECT_TRUE(wait_until([&] { return pop.processes().empty(); }));
 }
 
 }  // namespace

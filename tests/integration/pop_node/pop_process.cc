@@ -12,6 +12,11 @@ PopProcess::PopProcess(const std::string& control_address, PopProcessOptions opt
     : control_address_(control_address),
       options_(std::move(options)),
       folder_(TempFolder::create("pop_test").value()) {
+  if (!options_.zygote_script.empty()) {
+    create_folders(state()).ignore("writing into it says so");
+    const Result<void> written = write_file_atomically(state() / "zygote", options_.zygote_script);
+    ISOPOP_ASSERT(written.ok(), "the zygote's script can be written");
+  }
   start();
 }
 
@@ -55,10 +60,30 @@ double PopProcess::metric(const std::string& name) const {
   return 0;
 }
 
-std::vector<pid_t> PopProcess::executors() const {
+std::vector<pid_t> PopProcess::processes() const {
   std::vector<pid_t> pids = test::processes_with_argument(state().string());
   std::erase(pids, child_->pid());
   return pids;
+}
+
+std::vector<pid_t> PopProcess::executors() const {
+  std::vector<pid_t> pids = processes();
+  std::erase_if(pids, [this](pid_t pid) { return is_own_child(pid); });
+  return pids;
+}
+
+std::optional<pid_t> PopProcess::zygote() const {
+  for (const pid_t pid : processes()) {
+    if (is_own_child(pid)) return pid;
+  }
+  return std::nullopt;
+}
+
+// The zygote is the PoP's child, executors are the zygote's.
+bool PopProcess::is_own_child(pid_t pid) const {
+  const Result<std::string> status = read_file("/proc/" + std::to_string(pid) + "/status");
+  return status.ok() && status.value().find("\nPPid:\t" + std::to_string(child_->pid()) + "\n") !=
+                            std::string::npos;
 }
 
 std::optional<ExitStatus> PopProcess::stop(int signal) {

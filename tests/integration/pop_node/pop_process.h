@@ -15,6 +15,7 @@ namespace isopop::pop {
 struct PopProcessOptions {
   std::filesystem::path executor;  // empty: the real one
   std::vector<std::string> arguments;
+  std::string zygote_script;  // of the scripted one: how its first zygote misbehaves
 };
 
 // A real isopop-pop in a state folder of its own, with the test as its control plane. Ends with the
@@ -30,13 +31,17 @@ class PopProcess final {
   [[nodiscard]] std::filesystem::path state() const { return folder_.path() / "state"; }
   // The metric's value; 0 when it is not there yet. `name` with labels as they are printed.
   [[nodiscard]] double metric(const std::string& name) const;
-  // Pids of the executors it has started.
+  // Pids of its executors; of its zygote; of all.
   [[nodiscard]] std::vector<pid_t> executors() const;
+  [[nodiscard]] std::optional<pid_t> zygote() const;
+  [[nodiscard]] std::vector<pid_t> processes() const;
   // Ends it with a signal; starts it anew with the same state.
   [[nodiscard]] std::optional<ExitStatus> stop(int signal);
   void start();
 
  private:
+  [[nodiscard]] bool is_own_child(pid_t pid) const;
+
   std::string control_address_;
   PopProcessOptions options_;
   TempFolder folder_;

@@ -12,19 +12,39 @@
 //   silent         never answers
 //   deaf           never gets ready
 //   fault          says that the worker's top level failed
+//   limit          tells of a CPU limit on each request and ends, as the real one does
+//   overdrawn      does so, but ends by a crash
+//
+// As a zygote it forks such executors. A word in the file DIR/zygote (--state DIR) makes the first
+// one misbehave; the file is removed, so that the next does not:
+//   early          says something before it is ready
+//   stranger       tells of a child that nobody asked for
+//   bare           sends a child without its descriptor
+//   forged         sends a descriptor that is no process
+//   refuse         cannot fork, once
+//   mute           answers no order
+//   ghost          tells of the end of a child that there was not
+//   noise          sends bytes that are no message
 
 #include <poll.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <csignal>
 #include <cstdint>
+#include <cstdlib>
+#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <map>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "common/text/text.h"
 #include "isopop/v1/executor.pb.h"
@@ -35,12 +55,15 @@ namespace {
 
 constexpr int kChannel = 3;
 constexpr int kPollMs = 10;
+constexpr int kExitCpuLimit = 20;
 
 class ScriptedExecutor {
  public:
+  explicit ScriptedExecutor(int channel) : channel_(channel) {}
+
   int run() {
     while (!done_) {
-      pollfd waited{.fd = kChannel, .events = POLLIN, .revents = 0};
+      pollfd waited{.fd = channel_, .events = POLLIN, .revents = 0};
       poll(&waited, 1, kPollMs);
       if (waited.revents != 0 && !read()) return 0;
       answer_held();
@@ -51,7 +74,7 @@ class ScriptedExecutor {
  private:
   bool read() {
     std::array<char, 65536> bytes{};
-    const ssize_t size = recv(kChannel, bytes.data(), bytes.size(), 0);
+    const ssize_t size = recv(channel_, bytes.data(), bytes.size(), 0);
     if (size <= 0) return false;
     reader_.feed(std::string_view(bytes.data(), static_cast<std::size_t>(size)));
     while (!done_) {
@@ -133,6 +156,15 @@ class ScriptedExecutor {
       send(frame);
       finish(id);
     }
+    if (script_ == "limit" || script_ == "overdrawn") {
+      v1::Frame frame;
+      frame.mutable_failure()->set_id(id);
+      frame.mutable_failure()->set_kind(v1::FAILURE_KIND_CPU_LIMIT);
+      send(frame);
+      finish(id);
+      if (script_ == "overdrawn") std::abort();
+      end(kExitCpuLimit);
+    }
     if (script_ == "foreign") send(whole_response(id + 1000, "foreign"));
   }
 
@@ -182,6 +214,8 @@ class ScriptedExecutor {
   void finish(std::uint32_t id) {
     v1::Frame frame;
     frame.mutable_finished()->set_id(id);
+    frame.mutable_finished()->mutable_restore()->set_restore_ns(7'000);
+    frame.mutable_finished()->mutable_restore()->set_pages_restored(3);
     send(frame);
   }
 
@@ -193,12 +227,13 @@ class ScriptedExecutor {
   void send(const v1::Frame& frame) { write_all(encode_frame(frame)); }
   void write_all(std::string_view bytes) {
     while (!bytes.empty()) {
-      const ssize_t size = ::send(kChannel, bytes.data(), bytes.size(), MSG_NOSIGNAL);
+      const ssize_t size = ::send(channel_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
       if (size <= 0) return;
       bytes.remove_prefix(static_cast<std::size_t>(size));
     }
   }
 
+  int channel_;
   FrameReader reader_;
   std::string script_;
   std::string argument_;
@@ -211,9 +246,145 @@ class ScriptedExecutor {
   int exit_code_ = 0;
 };
 
+// A packet and the descriptors that came with it; empty when the other side is gone.
+struct Packet {
+  std::string bytes;
+  int descriptor = -1;
+};
+
+Packet receive(int channel) {
+  std::array<char, 16384> bytes{};
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  iovec part{.iov_base = bytes.data(), .iov_len = bytes.size()};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  header.msg_control = control.data();
+  header.msg_controllen = control.size();
+  const ssize_t size = recvmsg(channel, &header, MSG_CMSG_CLOEXEC);
+  if (size <= 0) return {};
+  Packet packet{.bytes = std::string(bytes.data(), static_cast<std::size_t>(size))};
+  if (const cmsghdr* item = CMSG_FIRSTHDR(&header); item != nullptr) {
+    std::memcpy(&packet.descriptor, CMSG_DATA(item), sizeof packet.descriptor);
+  }
+  return packet;
+}
+
+void transmit(int channel, std::string bytes, int descriptor = -1) {
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+  iovec part{.iov_base = bytes.data(), .iov_len = bytes.size()};
+  msghdr header{};
+  header.msg_iov = &part;
+  header.msg_iovlen = 1;
+  if (descriptor >= 0) {
+    header.msg_control = control.data();
+    header.msg_controllen = control.size();
+    cmsghdr* item = CMSG_FIRSTHDR(&header);
+    item->cmsg_level = SOL_SOCKET;
+    item->cmsg_type = SCM_RIGHTS;
+    item->cmsg_len = CMSG_LEN(sizeof descriptor);
+    std::memcpy(CMSG_DATA(item), &descriptor, sizeof descriptor);
+  }
+  sendmsg(channel, &header, MSG_NOSIGNAL);
+}
+
+class ScriptedZygote {
+ public:
+  explicit ScriptedZygote(const std::filesystem::path& state) {
+    const std::filesystem::path file = state / "zygote";
+    std::ifstream(file) >> script_;
+    std::filesystem::remove(file);
+  }
+
+  int run() {
+    if (script_ == "early") tell_end(1, 0);
+    v1::ZygoteMessage ready;
+    v1::SandboxReport& sandbox = *ready.mutable_ready()->mutable_sandbox();
+    v1::SandboxMeasure& has = *sandbox.add_measures();
+    has.set_name("script");
+    has.set_active(true);
+    v1::SandboxMeasure& lacks = *sandbox.add_measures();
+    lacks.set_name("walls");
+    lacks.set_detail("it is made of paper");
+    ready.mutable_ready()->set_dirty_finder("none");
+    transmit(kChannel, ready.SerializeAsString());
+    if (script_ == "noise") transmit(kChannel, "\xff\xff noise");
+    if (script_ == "ghost") tell_end(1, 0);
+    while (true) {
+      pollfd waited{.fd = kChannel, .events = POLLIN, .revents = 0};
+      poll(&waited, 1, kPollMs);
+      if (waited.revents != 0) {
+        const Packet packet = receive(kChannel);
+        if (packet.bytes.empty()) return 0;
+        v1::ZygoteMessage message;
+        message.ParseFromString(packet.bytes);
+        fork_one(message.fork().token(), packet.descriptor);
+      }
+      reap();
+    }
+  }
+
+ private:
+  void fork_one(std::uint64_t token, int connection) {
+    if (script_ == "mute") return;
+    v1::ZygoteMessage answer;
+    if (script_ == "refuse") {
+      script_.clear();
+      answer.mutable_fork_failed()->set_token(token);
+      answer.mutable_fork_failed()->set_reason("not today");
+      transmit(kChannel, answer.SerializeAsString());
+      close(connection);
+      return;
+    }
+    const pid_t zygote = getpid();
+    const pid_t pid = fork();
+    if (pid == 0) {
+      prctl(PR_SET_PDEATHSIG, SIGKILL);
+      if (getppid() != zygote) _exit(1);
+      close(kChannel);
+      _exit(ScriptedExecutor(connection).run());
+    }
+    close(connection);
+    children_[pid] = token;
+    const int pid_fd = static_cast<int>(syscall(SYS_pidfd_open, pid, 0));
+    answer.mutable_forked()->set_token(script_ == "stranger" ? token + 1000 : token);
+    answer.mutable_forked()->set_pid(pid);
+    int descriptor = pid_fd;
+    if (script_ == "bare") descriptor = -1;
+    if (script_ == "forged") descriptor = 0;
+    transmit(kChannel, answer.SerializeAsString(), descriptor);
+    close(pid_fd);
+  }
+
+  void reap() {
+    int status = 0;
+    for (pid_t pid = waitpid(-1, &status, WNOHANG); pid > 0; pid = waitpid(-1, &status, WNOHANG)) {
+      v1::ZygoteMessage message;
+      v1::Exited& exited = *message.mutable_exited();
+      exited.set_token(children_.extract(pid).mapped());
+      if (WIFSIGNALED(status)) exited.set_signal(WTERMSIG(status));
+      if (WIFEXITED(status)) exited.set_code(WEXITSTATUS(status));
+      transmit(kChannel, message.SerializeAsString());
+    }
+  }
+
+  static void tell_end(std::uint64_t token, int code) {
+    v1::ZygoteMessage message;
+    message.mutable_exited()->set_token(token);
+    message.mutable_exited()->set_code(code);
+    transmit(kChannel, message.SerializeAsString());
+  }
+
+  std::string script_;
+  std::map<pid_t, std::uint64_t> children_;
+};
+
 }  // namespace
 }  // namespace isopop::pop
 
-int main() {
-  return isopop::pop::ScriptedExecutor().run();
+int main(int argc, char** argv) {
+  const std::vector<std::string_view> arguments(argv + 1, argv + argc);
+  const auto state = std::find(arguments.begin(), arguments.end(), "--state");
+  if (arguments.empty() || arguments.front() != "--zygote" || arguments.end() - state < 2) return 2;
+  return isopop::pop::ScriptedZygote(state[1]).run();
 }

@@ -123,10 +123,28 @@ TEST(ErrorAnswersTest, SaysCodeSentenceRayAndWhenToRetry) {
   const ErrorAnswer answer =
       refusal_answer(RejectReason::kCannotStart, std::chrono::milliseconds(1200));
   EXPECT_EQ(error_head(answer).headers.get("retry-after"), "2");
-  EXPECT_EQ(error_text(failure_answer(v1::FAILURE_KIND_EXCEPTION), "12-AMS"),
+  v1::WorkerLimits limits;
+  EXPECT_EQ(error_text(failure_answer(v1::FAILURE_KIND_EXCEPTION, limits), "12-AMS"),
             "error code: 1101\nThe worker threw an exception.\nray: 12-AMS\n");
-  EXPECT_EQ(failure_answer(v1::FAILURE_KIND_CPU_LIMIT).code, 1102U);
-  EXPECT_EQ(failure_answer(v1::FAILURE_KIND_CPU_LIMIT).status, 503U);
+}
+
+TEST(ErrorAnswersTest, NameTheLimitThatWasReached) {
+  v1::WorkerLimits limits;
+  limits.set_cpu_ms(50);
+  limits.set_wall_ms(30'000);
+  limits.set_heap_mib(128);
+  limits.set_memory_mib(256);
+  limits.set_request_body_bytes(1024 * 1024);
+  const ErrorAnswer cpu = failure_answer(v1::FAILURE_KIND_CPU_LIMIT, limits);
+  EXPECT_EQ(cpu.code, 1102U);
+  EXPECT_EQ(cpu.status, 503U);
+  EXPECT_EQ(cpu.sentence, "The worker reached its CPU time limit of 50 ms.");
+  EXPECT_EQ(failure_answer(v1::FAILURE_KIND_MEMORY_LIMIT, limits).sentence,
+            "The worker reached its memory limit: 128 MiB of heap, 256 MiB in all.");
+  EXPECT_EQ(failure_answer(v1::FAILURE_KIND_WALL_LIMIT, limits).sentence,
+            "The worker did not answer within its time limit of 30000 ms.");
+  EXPECT_EQ(body_too_large_answer(limits).sentence,
+            "The request body is larger than the worker's limit of 1 MiB.");
 }
 
 }  // namespace

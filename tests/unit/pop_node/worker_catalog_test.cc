@@ -51,11 +51,11 @@ TEST_F(WorkerCatalogTest, WhateverFailsTheLiveVersionStays) {
   damaged.bundle.back() = '!';
   VersionWithCode shorter = make_version("site", 2, "two");
   shorter.bundle.pop_back();
-  VersionWithCode pristine = make_version("site", 2, "two");
-  pristine.version.mutable_settings()->set_isolation(v1::ISOLATION_PRISTINE);
+  VersionWithCode unheard_of = make_version("site", 2, "two");
+  unheard_of.version.mutable_settings()->set_isolation(static_cast<v1::Isolation>(77));
   VersionWithCode bad_route = make_version("site", 2, "two");
   bad_route.version.add_routes("a*b/");
-  for (const VersionWithCode& bad : {damaged, shorter, pristine, bad_route}) {
+  for (const VersionWithCode& bad : {damaged, shorter, unheard_of, bad_route}) {
     EXPECT_FALSE(install(bad).ok());
     EXPECT_EQ(catalog_->live_number("site"), 1U);
   }
@@ -73,6 +73,17 @@ TEST_F(WorkerCatalogTest, ABundleWithoutItsMainModuleIsRefused) {
   const Result<void> installed = install(made);
   ASSERT_FALSE(installed.ok());
   EXPECT_NE(installed.error().message.find("other.js"), std::string::npos);
+}
+
+TEST_F(WorkerCatalogTest, CodeBeyondTheScriptSizeIsRefusedWithBothSizes) {
+  VersionWithCode made = make_version("site", 1, std::string(2000, 'x'));
+  made.version.mutable_settings()->mutable_limits()->set_script_bytes(1999);
+  const Result<void> installed = install(made);
+  ASSERT_FALSE(installed.ok());
+  EXPECT_NE(installed.error().message.find("2000"), std::string::npos);
+  EXPECT_NE(installed.error().message.find("1999"), std::string::npos);
+  made.version.mutable_settings()->mutable_limits()->set_script_bytes(2000);
+  EXPECT_TRUE(install(made).ok());
 }
 
 TEST_F(WorkerCatalogTest, NamesThatCouldLeaveTheFolderAreRefused) {
@@ -126,6 +137,7 @@ TEST(ResolveWorkerTest, PutsInDefaultsWhereTheVersionSaysNothing) {
   EXPECT_EQ(worker->limits.cpu_ms(), 7U);
   EXPECT_EQ(worker->limits.wall_ms(), 9U);
   EXPECT_EQ(worker->limits.heap_mib(), 128U);
+  EXPECT_EQ(worker->limits.script_bytes(), 10U * 1024 * 1024);
   EXPECT_EQ(worker->limits.memory_mib(), 256U);
   EXPECT_EQ(worker->limits.subrequests(), 50U);
   EXPECT_EQ(worker->limits.log_kib(), 256U);

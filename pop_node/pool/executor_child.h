@@ -1,0 +1,67 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "common/event_loop/asio.h"
+#include "common/files/files.h"
+#include "common/process/child.h"
+#include "pop_node/pool/signal.h"
+
+namespace isopop::pop {
+
+// A process that the zygote forked for us, or is about to. Not our child, so it cannot be waited
+// for; its pidfd tells that it ended, the zygote how. Shared by the zygote's session and its owner;
+// lives on the PoP's event loop.
+class ExecutorChild final : public std::enable_shared_from_this<ExecutorChild> {
+ public:
+  enum class Fate {
+    kAlive,  // also before it was forked
+    kExited,
+    kNeverForked,
+    kDiedWithZygote,
+  };
+
+  explicit ExecutorChild(asio::io_context& io);
+
+  // The owner's side.
+
+  // -1 before it was forked.
+  [[nodiscard]] pid_t pid() const { return pid_; }
+  // SIGKILL. One that is not forked yet is over at once, and killed should it come to be.
+  void kill();
+  // Returns when the fate is not kAlive any more.
+  asio::awaitable<void> ended();
+  [[nodiscard]] Fate fate() const { return fate_; }
+  // How it exited, if anybody could tell.
+  [[nodiscard]] const std::optional<ExitStatus>& status() const { return status_; }
+  // Why it was never forked.
+  [[nodiscard]] const std::string& reason() const { return reason_; }
+
+  // The zygote's side.
+
+  void forked(pid_t pid, UniqueFd pid_fd);
+  void never_forked(std::string reason);
+  void exited(ExitStatus status);
+  // It dies too, if it has not yet.
+  void zygote_ended();
+
+ private:
+  void end(Fate fate);
+
+  pid_t pid_ = -1;
+  asio::posix::stream_descriptor pid_fd_;
+  asio::steady_timer status_wait_;
+  Fate fate_ = Fate::kAlive;
+  bool is_unwanted_ = false;
+  std::optional<ExitStatus> status_;
+  std::string reason_;
+  Signal changed_;
+};
+
+}  // namespace isopop::pop

@@ -1,0 +1,108 @@
+#pragma once
+
+#include <sys/types.h>
+
+#include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <filesystem>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "common/event_loop/asio.h"
+#include "common/process/child.h"
+#include "common/result/result.h"
+#include "common/time/clock.h"
+#include "pop_node/pool/executor_child.h"
+#include "pop_node/pool/zygote_protocol.h"
+
+namespace isopop::pop {
+
+struct ExecutorZygoteOptions {
+  std::filesystem::path program;
+  std::vector<std::string> arguments;                                  // behind "--zygote"
+  std::chrono::nanoseconds start_timeout = std::chrono::seconds(30);   // from exec to Ready
+  std::chrono::nanoseconds answer_timeout = std::chrono::seconds(10);  // from Fork to its answer
+  // One that ends before it has served for `proven_after` is followed by the next with a delay,
+  // doubled each time; the first such end costs none.
+  std::chrono::nanoseconds proven_after = std::chrono::seconds(10);
+  std::chrono::nanoseconds backoff_min = std::chrono::milliseconds(200);
+  std::chrono::nanoseconds backoff_max = std::chrono::seconds(10);
+};
+
+// The process that executors are forked from: `isopop-executor --zygote`, with V8 started and
+// nothing of any worker in it. Starts it, asks it for children, tells each child's owner what
+// became of it, and starts another when it ends or breaks ZygoteProtocol; its children end with it,
+// by the kernel's hand when it dies and by ours. A session: its coroutine keeps it alive until
+// close(). Lives on the PoP's event loop.
+class ExecutorZygote final : public std::enable_shared_from_this<ExecutorZygote> {
+ public:
+  ExecutorZygote(asio::io_context& io, const Clock& clock, ExecutorZygoteOptions options);
+
+  // Starts it, soon, and keeps it.
+  void start();
+  // Kills it and all that was forked from it. Nothing is forked any more.
+  void close();
+
+  // Asks for an executor that serves `connection`, which may be written to at once. While the
+  // zygote is starting the order waits; UNAVAILABLE when it cannot be had now.
+  [[nodiscard]] Result<std::shared_ptr<ExecutorChild>> fork(UniqueFd connection);
+
+  // What the zygote last said of itself; null before it was ready for the first time.
+  [[nodiscard]] const v1::ZygoteReady* report() const { return report_ ? &*report_ : nullptr; }
+  // How often it had to be started again.
+  [[nodiscard]] std::uint64_t restarts() const { return starts_ > 0 ? starts_ - 1 : 0; }
+
+ private:
+  struct Order {
+    std::uint64_t token = 0;
+    UniqueFd connection;
+  };
+
+  static asio::awaitable<void> supervise(std::shared_ptr<ExecutorZygote> self);
+  Result<void> start_process();
+  asio::awaitable<void> read_messages();
+  [[nodiscard]] Result<bool> read_message();
+  [[nodiscard]] Result<void> handle(const v1::ZygoteMessage& message, UniqueFd descriptor);
+  [[nodiscard]] Result<void> take_child(const v1::Forked& forked, UniqueFd pid_fd);
+  void take_report(const v1::ZygoteReady& ready);
+  void send_orders();
+  [[nodiscard]] bool send_order(const Order& order);
+  void watch();
+  [[nodiscard]] std::optional<std::pair<Instant, const char*>> deadline() const;
+  void break_off(std::string_view reason);
+  void end_process();
+  void refuse_orders(const std::string& reason);
+  std::chrono::nanoseconds next_delay();
+
+  asio::io_context& io_;
+  const Clock& clock_;
+  ExecutorZygoteOptions options_;
+  std::optional<Child> child_;
+  asio::posix::stream_descriptor channel_;
+  asio::steady_timer pause_;      // between one zygote and the next
+  asio::steady_timer watch_;      // for its next deadline
+  asio::steady_timer congested_;  // before orders are sent again
+  ZygoteProtocol protocol_;
+  std::optional<v1::ZygoteReady> report_;
+  bool is_closed_ = false;
+  bool is_down_ = false;  // between two attempts
+  bool is_watching_ = false;
+  bool is_congested_ = false;
+  Instant started_at_;
+  std::uint64_t starts_ = 0;
+  std::uint64_t early_ends_ = 0;  // in a row
+  std::uint64_t last_token_ = 0;
+  std::deque<Order> orders_;                                          // not yet sent
+  std::map<std::uint64_t, std::shared_ptr<ExecutorChild>> children_;  // asked for, or alive
+  std::map<std::uint64_t, Instant> unanswered_;                       // orders, by when they went
+};
+
+}  // namespace isopop::pop
