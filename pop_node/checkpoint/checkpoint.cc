@@ -8,9 +8,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <csignal>
 #include <cstring>
+#include <ctime>
 #include <span>
 
+#include "pop_node/checkpoint/page_guard.h"
 #include "pop_node/checkpoint/saved_pages.h"
 
 namespace isopop::checkpoint {
@@ -20,13 +23,19 @@ constexpr std::size_t kMappingsMax = 8 * 1024;
 constexpr std::size_t kFoundMax = 32 * 1024;
 constexpr std::size_t kMapTextBytes = std::size_t{2} << 20U;
 constexpr std::size_t kRestorerStackBytes = 256 * 1024;
-// Saved runs that are closer than this become one: a mapping costs more than a few pages.
-constexpr std::size_t kGapPagesMax = 4;
 // Mappings that are closer than this are scanned in one go: a call costs as much as looking at some
 // hundred pages that are not there.
 constexpr std::size_t kScanGapBytesMax = std::size_t{1} << 20U;
+// Restores that find out by scanning what requests write, before the guard is raised.
+constexpr std::uint64_t kScansBeforeGuard = 4;
 // How often pages that had a private copy, but were not written lately, are given back.
 constexpr std::uint64_t kTidyEvery = 256;
+
+std::int64_t monotonic_ns() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1'000'000'000 + now.tv_nsec;
+}
 
 bool is_all_zero(const std::byte* page) {
   static const std::byte zeroes[kPageBytes] = {};
@@ -55,6 +64,7 @@ struct Checkpoint::State {
       : options(checkpoint_options),
         journal(memory),
         saved(memory),
+        guard(memory),
         mappings(memory, kMappingsMax),
         scratch(memory, kMappingsMax),
         spans(memory, kMappingsMax),
@@ -68,12 +78,16 @@ struct Checkpoint::State {
   Options options;
   MappingJournal journal;
   SavedPages saved;
+  PageGuard guard;
+  Range stack;
   FixedVector<Mapping> mappings;  // the restorable ones, as they were at the checkpoint
   FixedVector<Mapping> scratch;
   FixedVector<Range> spans;  // cover the mappings; what lies between them is skipped
   FixedVector<Range> found;
   FixedVector<Range> to_save;
   std::span<char> map_text;
+  int maps = -1;  // /proc/self/maps
+  std::size_t base_pages = 0;
   void* restorer_stack;
   std::uintptr_t heap_end = 0;
 
@@ -95,10 +109,20 @@ Result<Checkpoint*> Checkpoint::create(const Options& options, SurvivingMemory& 
                "be restored too"};
 #else
   unregister_rseq();
-  ISOPOP_TRY_ASSIGN(const DirtyPages dirty_pages, DirtyPages::open(options.finder, memory));
+  // Bound lazily inside of the restorer, it would be written to the tables that were just restored.
+  static_cast<void>(monotonic_ns());
+  ISOPOP_TRY_ASSIGN(const DirtyPages dirty_pages,
+                    DirtyPages::open(options.finder, memory, options.proc));
+  ISOPOP_TRY_ASSIGN(const int maps, open_proc_self(options.proc, "maps"));
   auto* checkpoint =
       new (memory.allocate(sizeof(Checkpoint))) Checkpoint(options, memory, dirty_pages);
-  if (base != nullptr) checkpoint->state_->saved.adopt(base->state_->saved);
+  checkpoint->state_->maps = maps;
+  if (base != nullptr) {
+    checkpoint->state_->saved.adopt(base->state_->saved);
+    checkpoint->state_->stack = base->state_->stack;
+  }
+  checkpoint->state_->base_pages = checkpoint->state_->saved.pages();
+  ISOPOP_TRY(checkpoint->state_->saved.open_layer());
   return checkpoint;
 #endif
 }
@@ -107,12 +131,20 @@ Checkpoint::Checkpoint(const Options& options, SurvivingMemory& memory, DirtyPag
     : state_(memory.make<State>(memory, options)), dirty_pages_(dirty_pages) {
   const auto self = reinterpret_cast<std::uintptr_t>(this);
   getcontext(&state_->restorer);
+  // A signal handler would run in memory that is half of one time and half of another.
+  // But for the guard's, whose fault is the restorer's own.
+  sigfillset(&state_->restorer.uc_sigmask);
+  sigdelset(&state_->restorer.uc_sigmask, SIGSEGV);
   state_->restorer.uc_stack.ss_sp = state_->restorer_stack;
   state_->restorer.uc_stack.ss_size = kRestorerStackBytes;
   state_->restorer.uc_link = nullptr;
   // makecontext passes ints, whatever its prototype says.
   makecontext(&state_->restorer, reinterpret_cast<void (*)()>(run_restorer), 2,
               static_cast<unsigned>(self), static_cast<unsigned>(self >> 32U));
+}
+
+std::size_t Checkpoint::own_pages() const {
+  return state_->saved.pages() - state_->base_pages;
 }
 
 void Checkpoint::on_stack(void (*function)(void*), void* argument) {
@@ -123,6 +155,7 @@ void Checkpoint::on_stack(void (*function)(void*), void* argument) {
   // The lowest page stays out of bounds: running over the end is a fault, not a surprise.
   const auto lowest = reinterpret_cast<std::uintptr_t>(stack);
   ISOPOP_ASSERT(raw_protect({lowest, lowest + kPageBytes}, PROT_NONE), "a guard page");
+  state.stack = {lowest + kPageBytes, lowest + state.options.stack_bytes};
   state.function = function;
   state.argument = argument;
   getcontext(&state.worker_context);
@@ -159,7 +192,10 @@ void Checkpoint::run_restorer(unsigned low, unsigned high) {
   if (state.task == State::Task::kCapture) {
     state.outcome = self->capture() ? Point::kTaken : Point::kFailed;
   } else {
+    const std::int64_t start_ns = monotonic_ns();
     if (!self->restore_memory()) _exit(kExitCannotRestore);
+    state.journal.clear();
+    self->figures_.restore_ns = static_cast<std::uint32_t>(monotonic_ns() - start_ns);
     if (state.options.verify && !self->verify()) _exit(kExitCannotRestore);
     state.outcome = Point::kRestored;
   }
@@ -172,6 +208,8 @@ void Checkpoint::run_restorer(unsigned low, unsigned high) {
 bool Checkpoint::capture() {
   // Before the pages are saved: that somebody listens is itself part of what is restored.
   state_->journal.start();
+  if (!state_->guard.lower()) return false;
+  if (state_->options.guard) state_->guard.install();
   state_->heap_end = raw_brk(0);
   if (!read_restorable_mappings() || !find_pages_to_save() || !save_and_map()) return false;
   plan_spans();
@@ -181,7 +219,8 @@ bool Checkpoint::capture() {
 
 bool Checkpoint::read_restorable_mappings() {
   State& state = *state_;
-  if (const Result<void> read = read_memory_map(state.map_text, state.scratch); !read.ok()) {
+  if (const Result<void> read = read_memory_map(state.maps, state.map_text, state.scratch);
+      !read.ok()) {
     failure_ = "the process has more mappings than fit the table";
     return false;
   }
@@ -232,7 +271,7 @@ bool Checkpoint::find_pages_to_save() {
     bool first = true;
     for (const Range& range : state.found) {
       Range* last = first ? nullptr : &state.to_save[state.to_save.size() - 1];
-      if (last != nullptr && range.begin - last->end <= kGapPagesMax * kPageBytes) {
+      if (last != nullptr && range.begin - last->end <= state.options.gap_pages_max * kPageBytes) {
         last->end = range.end;
       } else if (!state.to_save.push_back(range)) {
         failure_ = "the written pages of the process do not fit the table";
@@ -272,18 +311,54 @@ bool Checkpoint::restore_memory() {
   figures_.pages_restored = 0;
   figures_.pages_dropped = 0;
   figures_.mappings_undone = 0;
-  if (state.journal.overflowed() || !undo_mappings()) return false;
+  if (state.journal.overflowed()) return false;
+  // Memory whose mappings were changed in between is not guarded: such requests are rare enough to
+  // look everywhere.
+  const bool guarded =
+      state.guard.raised() && state.journal.entries().empty() && !state.guard.overflowed();
+  if (!undo_mappings()) return false;
   if (raw_brk(0) != state.heap_end && raw_brk(state.heap_end) != state.heap_end) return false;
   if (dirty_pages_.finder() == DirtyFinder::kDropAll) return drop_everything();
   state.found.clear();
+  if (guarded) return restore_guarded();
   for (const Range& span : state.spans) {
     if (!dirty_pages_.find(span, state.found)) return false;
   }
   if (!restore_found()) return false;
-  if (figures_.pages_found > state.options.kept_pages_max || figures_.restores % kTidyEvery == 0) {
-    return drop_private_copies();
+  return state.options.guard ? tend_guard() : tend_private_copies();
+}
+
+// The stack is looked at as ever, everything else is the guard's.
+bool Checkpoint::restore_guarded() {
+  State& state = *state_;
+  if (!dirty_pages_.find(state.stack, state.found) || !restore_found()) return false;
+  PageGuard::Restored restored;
+  if (!state.guard.restore(restored)) return false;
+  figures_.pages_found += restored.pages_found;
+  figures_.pages_restored += restored.pages_restored;
+  figures_.pages_dropped += restored.pages_dropped;
+  return state.guard.writable_pages() <= state.options.kept_pages_max || state.guard.start_over();
+}
+
+// After a restore that has looked everywhere.
+bool Checkpoint::tend_guard() {
+  State& state = *state_;
+  if (!state.guard.raised()) {
+    return figures_.restores < kScansBeforeGuard ||
+           state.guard.raise(state.mappings, state.found, state.saved, state.stack);
+  }
+  if (figures_.pages_found > state.options.kept_pages_max || state.guard.overflowed()) {
+    return state.guard.start_over();
+  }
+  for (const MappingJournal::Entry& entry : state.journal.entries()) {
+    if (!state.guard.guard_again(entry.range)) return false;
   }
   return true;
+}
+
+bool Checkpoint::tend_private_copies() {
+  const bool many = figures_.pages_found > state_->options.kept_pages_max;
+  return (!many && figures_.restores % kTidyEvery != 0) || drop_private_copies();
 }
 
 bool Checkpoint::undo_mappings() {
@@ -295,7 +370,6 @@ bool Checkpoint::undo_mappings() {
     if (!undone) return false;
     ++figures_.mappings_undone;
   }
-  state.journal.clear();
   return true;
 }
 
@@ -393,14 +467,15 @@ bool Checkpoint::drop_everything() {
 
 namespace {
 
-// Pages of `ours` that `theirs` does not have with the same protection.
-std::size_t pages_missing(const FixedVector<Mapping>& ours, const FixedVector<Mapping>& theirs) {
+// Pages of `ours` that `theirs` does not have with the same protection, as far as the mask goes.
+std::size_t pages_missing(const FixedVector<Mapping>& ours, const FixedVector<Mapping>& theirs,
+                          int mask) {
   std::size_t missing = 0;
   for (const Mapping& mapping : ours) {
     if (!is_restorable(mapping)) continue;
     std::size_t covered = 0;
     for (const Mapping& other : theirs) {
-      if (!is_restorable(other) || other.protection != mapping.protection) continue;
+      if (!is_restorable(other) || ((other.protection ^ mapping.protection) & mask) != 0) continue;
       const Range part = mapping.range.intersect(other.range);
       if (!part.empty()) covered += part.pages();
     }
@@ -413,9 +488,11 @@ std::size_t pages_missing(const FixedVector<Mapping>& ours, const FixedVector<Ma
 
 bool Checkpoint::verify() {
   State& state = *state_;
-  if (!read_memory_map(state.map_text, state.scratch).ok()) return false;
-  std::size_t differences =
-      pages_missing(state.mappings, state.scratch) + pages_missing(state.scratch, state.mappings);
+  if (!read_memory_map(state.maps, state.map_text, state.scratch).ok()) return false;
+  // What the guard does to protections is not the request's doing.
+  const int mask = state.guard.raised() ? ~PROT_WRITE : ~0;
+  std::size_t differences = pages_missing(state.mappings, state.scratch, mask) +
+                            pages_missing(state.scratch, state.mappings, mask);
   for (const Mapping& mapping : state.mappings) {
     if ((mapping.protection & PROT_READ) == 0) continue;
     state.found.clear();

@@ -37,6 +37,14 @@ class Checkpoint final {
     // Pages with a private copy that are kept (and copied back each time) rather than dropped (and
     // faulted in again); beyond it the least valuable go. 1,024 pages are 4 MiB.
     std::size_t kept_pages_max = 1024;
+    // Guards the pages that requests seldom write (see page_guard.h). Not with kDropAll.
+    bool guard = true;
+    // Saved runs of pages that are closer than this become one: each is a mapping, which costs more
+    // than a few pages, above all at a fork.
+    std::size_t gap_pages_max = 4;
+    // A descriptor of the /proc folder, where the file system of this process has none; used only
+    // by create(). All that later calls need is opened there.
+    int proc = -1;
     // After each restore compare all of memory with the checkpoint, as a proof; costs milliseconds.
     bool verify = false;
   };
@@ -44,6 +52,7 @@ class Checkpoint final {
   // What the last restore did, and all of them together.
   struct Figures {
     std::uint64_t restores = 0;
+    std::uint32_t restore_ns = 0;      // by the clock
     std::uint32_t pages_found = 0;     // with a private copy
     std::uint32_t pages_restored = 0;  // of these, different from the checkpoint
     std::uint32_t pages_dropped = 0;
@@ -70,6 +79,12 @@ class Checkpoint final {
   // another.
   [[noreturn]] void restore();
 
+  // Stops writing down changes of mappings: a process that will be forked, and not restored itself,
+  // has no use for them, and its children must not share the list.
+  static void stop_journal() { MappingJournal::stop(); }
+
+  // Pages that this checkpoint saved, without those of its base.
+  [[nodiscard]] std::size_t own_pages() const;
   [[nodiscard]] const Figures& figures() const { return figures_; }
   [[nodiscard]] DirtyFinder finder() const { return dirty_pages_.finder(); }
   [[nodiscard]] std::string_view failure() const { return failure_; }
@@ -90,6 +105,9 @@ class Checkpoint final {
   [[nodiscard]] bool save_and_map();
 
   [[nodiscard]] bool restore_memory();
+  [[nodiscard]] bool restore_guarded();
+  [[nodiscard]] bool tend_guard();
+  [[nodiscard]] bool tend_private_copies();
   [[nodiscard]] bool undo_mappings();
   [[nodiscard]] bool rebuild(Range range);
   [[nodiscard]] bool protect_again(Range range);

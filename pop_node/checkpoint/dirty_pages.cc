@@ -80,14 +80,15 @@ Result<DirtyFinder> parse_dirty_finder(std::string_view text) {
       text));
 }
 
-Result<DirtyPages> DirtyPages::open(DirtyFinder finder, SurvivingMemory& memory) {
+Result<DirtyPages> DirtyPages::open(DirtyFinder finder, SurvivingMemory& memory, int proc) {
   auto* buffer = static_cast<std::uint64_t*>(memory.allocate(kBufferWords * sizeof(std::uint64_t)));
   if (finder == DirtyFinder::kDropAll) return DirtyPages(finder, -1, buffer);
-  const int fd = ::open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) {
+  const Result<int> pagemap = open_proc_self(proc, "pagemap");
+  if (!pagemap.ok()) {
     if (finder == DirtyFinder::kAutomatic) return DirtyPages(DirtyFinder::kDropAll, -1, buffer);
-    return errno_error("open /proc/self/pagemap", errno);
+    return pagemap.error();
   }
+  const int fd = pagemap.value();
   if (finder == DirtyFinder::kPagemapRead) return DirtyPages(finder, fd, buffer);
   // An empty scan tells whether the kernel knows the call.
   ScanArguments probe{

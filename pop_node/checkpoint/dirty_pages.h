@@ -29,8 +29,10 @@ enum class DirtyFinder : std::uint8_t {
 // it allocates nothing.
 class DirtyPages final {
  public:
-  // FAILED_PRECONDITION when the kernel cannot do what is asked for.
-  [[nodiscard]] static Result<DirtyPages> open(DirtyFinder finder, SurvivingMemory& memory);
+  // `proc` as for open_proc_self(). FAILED_PRECONDITION when the kernel cannot do what is asked
+  // for.
+  [[nodiscard]] static Result<DirtyPages> open(DirtyFinder finder, SurvivingMemory& memory,
+                                               int proc = -1);
 
   // Never kAutomatic.
   [[nodiscard]] DirtyFinder finder() const { return finder_; }

@@ -13,6 +13,7 @@ namespace {
 
 // In restored memory, and set before the checkpoint: a restore puts back the same pointer.
 MappingJournal* active_journal = nullptr;
+bool pages_are_saved = false;
 
 Range page_range(const void* address, std::size_t bytes) {
   const auto begin = reinterpret_cast<std::uintptr_t>(address);
@@ -42,6 +43,11 @@ MappingJournal::MappingJournal(SurvivingMemory& memory) : entries_(memory, kEntr
 
 void MappingJournal::start() {
   active_journal = this;
+  pages_are_saved = true;
+}
+
+void MappingJournal::stop() {
+  active_journal = nullptr;
 }
 
 void MappingJournal::clear() {
@@ -134,7 +140,7 @@ void* mremap(void* address, size_t old_length, size_t new_length, int flags, ...
 }
 
 int madvise(void* address, size_t length, int advice) noexcept {
-  if (isopop::checkpoint::active_journal != nullptr) {
+  if (isopop::checkpoint::pages_are_saved) {
     // Keeping the pages is one of the two things that MADV_FREE allows.
     if (advice == MADV_FREE) return 0;
     if (advice == MADV_DONTNEED) return isopop::checkpoint::replace_by_zeroes(address, length);

@@ -23,8 +23,11 @@ class MappingJournal final {
 
   explicit MappingJournal(SurvivingMemory& memory);
 
-  // From now on changes are written down here; one journal a process.
+  // From now on changes are written down here; one journal a process. start() is for good in one
+  // respect: memory that is given back (MADV_DONTNEED) is replaced by zeroes, since dropping its
+  // pages would show what a checkpoint saved.
   void start();
+  static void stop();
   void clear();
 
   [[nodiscard]] const FixedVector<Entry>& entries() const { return entries_; }

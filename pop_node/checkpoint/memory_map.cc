@@ -4,8 +4,11 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <charconv>
+#include <cstdio>
+#include <string>
 #include <string_view>
 
 namespace isopop::checkpoint {
@@ -56,17 +59,16 @@ Mapping parse_line(std::string_view line) {
   return mapping;
 }
 
-Result<std::size_t> read_whole(std::span<char> text) {
-  const int fd = open("/proc/self/maps", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return errno_error("open /proc/self/maps", errno);
+Result<std::size_t> read_whole(int maps, std::span<char> text) {
   std::size_t size = 0;
   while (size < text.size()) {
-    const ssize_t part = read(fd, text.data() + size, text.size() - size);
+    const ssize_t part =
+        pread(maps, text.data() + size, text.size() - size, static_cast<off_t>(size));
     if (part < 0 && errno == EINTR) continue;
-    if (part <= 0) break;
+    if (part < 0) return errno_error("read /proc/self/maps", errno);
+    if (part == 0) break;
     size += static_cast<std::size_t>(part);
   }
-  close(fd);
   if (size == text.size()) {
     return Error{ErrorCode::kResourceExhausted, "the process has more mappings than fit the table"};
   }
@@ -75,8 +77,17 @@ Result<std::size_t> read_whole(std::span<char> text) {
 
 }  // namespace
 
-Result<void> read_memory_map(std::span<char> text, FixedVector<Mapping>& mappings) {
-  ISOPOP_TRY_ASSIGN(const std::size_t size, read_whole(text));
+Result<int> open_proc_self(int proc, const char* name) {
+  std::array<char, 64> path{};
+  const char* const folder = proc < 0 ? "/proc/self/" : "self/";
+  std::snprintf(path.data(), path.size(), "%s%s", folder, name);
+  const int fd = openat(proc < 0 ? AT_FDCWD : proc, path.data(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return errno_error(std::string("open /proc/self/") + name, errno);
+  return fd;
+}
+
+Result<void> read_memory_map(int maps, std::span<char> text, FixedVector<Mapping>& mappings) {
+  ISOPOP_TRY_ASSIGN(const std::size_t size, read_whole(maps, text));
   mappings.clear();
   std::string_view rest(text.data(), size);
   while (!rest.empty()) {

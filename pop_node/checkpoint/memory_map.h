@@ -41,9 +41,15 @@ struct Mapping {
 // The name that the files of saved pages have in /proc/self/maps.
 inline constexpr const char* kSavedPagesName = "isopop-checkpoint";
 
-// Reads the process's mappings, in ascending order, without allocating: `text` is scratch that must
-// hold the whole file. RESOURCE_EXHAUSTED when `mappings` or `text` is too small.
-[[nodiscard]] Result<void> read_memory_map(std::span<char> text, FixedVector<Mapping>& mappings);
+// Opens /proc/self/NAME; with `proc`, a descriptor of the /proc folder, where the file system of
+// this process has none (any more). For reading.
+[[nodiscard]] Result<int> open_proc_self(int proc, const char* name);
+
+// Reads the process's mappings, in ascending order, without allocating. `maps` is a descriptor of
+// its /proc/self/maps, `text` is scratch that must hold the whole file. RESOURCE_EXHAUSTED when
+// `mappings` or `text` is too small.
+[[nodiscard]] Result<void> read_memory_map(int maps, std::span<char> text,
+                                           FixedVector<Mapping>& mappings);
 
 // Whether what a request writes into this mapping has to be undone. Shared memory survives on
 // purpose; file text and constants cannot change; the main stack is not used by requests (see

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <utility>
 
 #include "pop_node/checkpoint/mapping_journal.h"
 
@@ -38,14 +39,21 @@ void SavedPages::adopt(const SavedPages& base) {
   pages_ = base.pages_;
 }
 
+Result<void> SavedPages::open_layer() {
+  if (next_fd_ >= 0) return {};
+  next_fd_ = memfd_create(kSavedPagesName, MFD_CLOEXEC);
+  if (next_fd_ < 0) return errno_error("create a file in memory for the checkpoint", errno);
+  return {};
+}
+
 Result<void> SavedPages::save(const FixedVector<Range>& ranges) {
   if (layers_ == kLayersMax) {
     return Error{ErrorCode::kResourceExhausted, "too many checkpoints on top of each other"};
   }
   std::size_t bytes = 0;
   for (const Range& range : ranges) bytes += range.bytes();
-  const int fd = memfd_create(kSavedPagesName, MFD_CLOEXEC);
-  if (fd < 0) return errno_error("create a file in memory for the checkpoint", errno);
+  ISOPOP_TRY(open_layer());
+  const int fd = std::exchange(next_fd_, -1);
   if (ftruncate(fd, static_cast<off_t>(bytes)) != 0) {
     return errno_error("size the checkpoint's file", errno);
   }

@@ -28,6 +28,9 @@ class SavedPages final {
   // Starts from the layers of another one, whose files stay open as long as this process lives.
   void adopt(const SavedPages& base);
 
+  // Opens the next layer's file. What save() does otherwise, for when it may open none any more.
+  [[nodiscard]] Result<void> open_layer();
+
   // A new layer with the content that these ranges have now. The ranges are ascending, lie in
   // readable memory each within one mapping, and are not mapped anew yet.
   [[nodiscard]] Result<void> save(const FixedVector<Range>& ranges);
@@ -53,6 +56,7 @@ class SavedPages final {
   std::size_t layer_begin_[kLayersMax + 1] = {};
   std::size_t layers_ = 0;
   std::size_t pages_ = 0;
+  int next_fd_ = -1;  // the next layer's file, once it is open
 };
 
 }  // namespace isopop::checkpoint

@@ -1,7 +1,5 @@
 #include "pop_node/executor/bindings.h"
 
-#include <sys/random.h>
-
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -15,6 +13,7 @@
 
 #include "common/result/assert.h"
 #include "pop_node/executor/buffer_allocator.h"
+#include "pop_node/executor/random_numbers.h"
 #include "pop_node/executor/realm.h"
 #include "pop_node/executor/structured_clone.h"
 #include "pop_node/executor/text_codec.h"
@@ -374,29 +373,18 @@ void decode_base64(const Arguments& arguments) {
   if (bytes) arguments.GetReturnValue().Set(to_v8_latin1(isolate, *bytes));
 }
 
-// From the kernel at each call: an isolate that is restored or forked must not draw twice the same.
-void draw(void* into, std::size_t bytes) {
-  auto* at = static_cast<char*>(into);
-  while (bytes > 0) {
-    const ssize_t got = ::getrandom(at, bytes, 0);
-    if (got < 0) continue;  // EINTR; the kernel's pool is ready long before this process starts
-    at += got;
-    bytes -= static_cast<std::size_t>(got);
-  }
-}
-
 // fillRandom(Uint8Array)
 void fill_random(const Arguments& arguments) {
   if (refused_at_top_level(arguments.GetIsolate(), "drawing random values")) return;
   const std::span<char> room = room_at(arguments, 0);
-  draw(room.data(), room.size());
+  draw_from_kernel(room.data(), room.size());
 }
 
 // randomUuid() -> string: version 4 of RFC 9562
 void random_uuid(const Arguments& arguments) {
   if (refused_at_top_level(arguments.GetIsolate(), "drawing random values")) return;
   std::array<unsigned char, 16> bytes{};
-  draw(bytes.data(), bytes.size());
+  draw_from_kernel(bytes.data(), bytes.size());
   bytes[6] = static_cast<unsigned char>((bytes[6] & 0x0FU) | 0x40U);
   bytes[8] = static_cast<unsigned char>((bytes[8] & 0x3FU) | 0x80U);
   std::string text;
@@ -407,6 +395,11 @@ void random_uuid(const Arguments& arguments) {
     text.push_back(kDigits[bytes.at(i) & 15U]);
   }
   arguments.GetReturnValue().Set(to_v8_latin1(arguments.GetIsolate(), text));
+}
+
+// random() -> number in [0, 1): what Math.random is
+void random(const Arguments& arguments) {
+  arguments.GetReturnValue().Set(Realm::of(arguments.GetIsolate()).random().next());
 }
 
 // clone(value, transferred, makeError) -> a copy
@@ -452,6 +445,7 @@ constexpr std::array kBindings = {
     Binding{"base64Decode", decode_base64},
     Binding{"fillRandom", fill_random},
     Binding{"randomUuid", random_uuid},
+    Binding{"random", random},
     Binding{"clone", clone},
 };
 

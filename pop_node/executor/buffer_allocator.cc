@@ -10,7 +10,7 @@
 namespace isopop::executor {
 
 void* BufferAllocator::Allocate(std::size_t length) {
-  if (length > bytes_max_ - bytes_) return nullptr;
+  if (bytes_ > bytes_max_ || length > bytes_max_ - bytes_) return nullptr;
   void* const data = std::calloc(length == 0 ? 1 : length, 1);
   if (data != nullptr) bytes_ += length;
   return data;
@@ -27,7 +27,10 @@ void BufferAllocator::Free(void* data, std::size_t length) {
 }
 
 void* BufferAllocator::Reallocate(void* data, std::size_t old_length, std::size_t new_length) {
-  if (new_length > old_length && new_length - old_length > bytes_max_ - bytes_) return nullptr;
+  if (new_length > old_length &&
+      (bytes_ > bytes_max_ || new_length - old_length > bytes_max_ - bytes_)) {
+    return nullptr;
+  }
   void* const moved = std::realloc(data, new_length == 0 ? 1 : new_length);
   if (moved == nullptr) return nullptr;
   if (new_length > old_length) {

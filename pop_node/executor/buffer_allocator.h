@@ -13,6 +13,8 @@ class BufferAllocator final : public v8::ArrayBuffer::Allocator {
  public:
   explicit BufferAllocator(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
+  void set_bytes_max(std::size_t bytes_max) { bytes_max_ = bytes_max; }
+
   void* Allocate(std::size_t length) override;
   void* AllocateUninitialized(std::size_t length) override;
   void Free(void* data, std::size_t length) override;

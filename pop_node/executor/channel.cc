@@ -3,9 +3,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
-#include <unistd.h>
 
 #include <cerrno>
+#include <cstring>
 
 #include "pop_node/executor/frames.h"
 
@@ -28,34 +28,63 @@ std::size_t read_length(std::string_view bytes) {
 }  // namespace
 
 Result<Channel> Channel::open(int descriptor) {
-  const int flags = ::fcntl(descriptor, F_GETFL);
-  if (flags < 0) {
+  if (::fcntl(descriptor, F_GETFL) < 0) {
     return errno_error("descriptor " + std::to_string(descriptor) + " of the PoP", errno);
-  }
-  if (::fcntl(descriptor, F_SETFL, flags | O_NONBLOCK) < 0) {
-    return errno_error("make descriptor " + std::to_string(descriptor) + " non-blocking", errno);
   }
   return Channel(descriptor);
 }
 
-Result<Channel::Input> Channel::receive() {
-  if (input_begin_ == input_end_) {
-    input_begin_ = 0;
-    input_end_ = 0;
-    // What a big Load took is not kept.
-    if (input_.size() > 2 * kFrameBytesMax) input_ = std::string();
-  } else if (input_.size() - input_end_ < kReadBytes) {
-    input_.erase(0, input_begin_);
-    input_end_ -= input_begin_;
-    input_begin_ = 0;
+void Channel::keep_input_in(checkpoint::SurvivingMemory& memory) {
+  auto* const surviving = memory.make<InputBuffer>();
+  surviving->size = kLengthBytes + kFrameBytesMax + kReadBytes;
+  surviving->data = static_cast<char*>(memory.allocate(surviving->size));
+  surviving->end = input_->end - input_->begin;
+  surviving->first_frame = false;
+  ISOPOP_ASSERT(surviving->end <= surviving->size, "at most one reading behind the first frame");
+  if (surviving->end > 0) {
+    std::memcpy(surviving->data, input_->data + input_->begin, surviving->end);
   }
-  if (input_.size() - input_end_ < kReadBytes) input_.resize(input_end_ + 2 * kReadBytes);
+  input_ = surviving;
+  own_input_.reset();
+  own_bytes_ = std::string();
+}
+
+// At least kReadBytes of it. Only the first frame is larger than the surviving buffer, and it comes
+// before.
+void Channel::make_room() {
+  InputBuffer& input = *input_;
+  if (input.begin == input.end) {
+    input.begin = 0;
+    input.end = 0;
+    // What a big Load took is not kept.
+    if (own_bytes_.size() > 2 * kFrameBytesMax) {
+      own_bytes_ = std::string();
+      input.size = 0;
+    }
+  }
+  if (input.size - input.end >= kReadBytes) return;
+  if (input.begin > 0) {
+    std::memmove(input.data, input.data + input.begin, input.end - input.begin);
+    input.end -= input.begin;
+    input.begin = 0;
+  }
+  if (input.size - input.end >= kReadBytes) return;
+  ISOPOP_ASSERT(own_input_ != nullptr, "room for every frame in the surviving buffer");
+  own_bytes_.resize(input.end + 2 * kReadBytes);
+  input.data = own_bytes_.data();
+  input.size = own_bytes_.size();
+}
+
+Result<Channel::Input> Channel::receive(Wait wait) {
+  make_room();
+  InputBuffer& input = *input_;
+  const int flags = wait == Wait::kNo ? MSG_DONTWAIT : 0;
   ssize_t got = -1;
   do {
-    got = ::read(descriptor_, input_.data() + input_end_, input_.size() - input_end_);
+    got = ::recv(descriptor_, input.data + input.end, input.size - input.end, flags);
   } while (got < 0 && errno == EINTR);
   if (got > 0) {
-    input_end_ += static_cast<std::size_t>(got);
+    input.end += static_cast<std::size_t>(got);
     return Input::kMore;
   }
   if (got == 0 || errno == ECONNRESET) return Input::kEnd;
@@ -64,23 +93,24 @@ Result<Channel::Input> Channel::receive() {
 }
 
 Result<std::optional<std::string_view>> Channel::next_frame() {
-  const std::string_view rest(input_.data() + input_begin_, input_end_ - input_begin_);
+  InputBuffer& input = *input_;
+  const std::string_view rest(input.data + input.begin, input.end - input.begin);
   if (rest.size() < kLengthBytes) return std::optional<std::string_view>();
   const std::size_t length = read_length(rest);
-  const std::size_t length_max = first_frame_ ? kLoadFrameBytesMax : kFrameBytesMax;
+  const std::size_t length_max = input.first_frame ? kLoadFrameBytesMax : kFrameBytesMax;
   if (length == 0 || length > length_max) {
     return invalid_argument("a frame of " + std::to_string(length) + " bytes");
   }
   if (rest.size() < kLengthBytes + length) return std::optional<std::string_view>();
-  input_begin_ += kLengthBytes + length;
-  first_frame_ = false;
+  input.begin += kLengthBytes + length;
+  input.first_frame = false;
   return std::optional(rest.substr(kLengthBytes, length));
 }
 
 Result<void> Channel::send() {
   while (has_output()) {
-    const ssize_t wrote =
-        ::send(descriptor_, output_.data() + sent_, output_.size() - sent_, MSG_NOSIGNAL);
+    const ssize_t wrote = ::send(descriptor_, output_.data() + sent_, output_.size() - sent_,
+                                 MSG_NOSIGNAL | MSG_DONTWAIT);
     if (wrote < 0) {
       if (errno == EINTR) continue;
       if (errno == EAGAIN || errno == EWOULDBLOCK) return {};

@@ -1,28 +1,34 @@
 #pragma once
 
-#include <cstdint>
+#include <cstddef>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "common/result/result.h"
+#include "pop_node/checkpoint/surviving_memory.h"
 
 namespace isopop::executor {
 
 // The executor's end of the socket to its PoP: bytes in, cut into frames; frames out, gathered and
-// written with one call. Does not block and does not wait: the event loop does. Borrows the
-// descriptor. Lives on one thread.
+// written with one call. Borrows the descriptor. Lives on one thread.
 //
 // Invariant: a frame's length is checked before any memory is taken for it.
 class Channel {
  public:
-  // Makes the descriptor non-blocking.
+  // An error when the descriptor is none.
   [[nodiscard]] static Result<Channel> open(int descriptor);
 
+  // From now on what was received and not handed out yet survives the restore of a checkpoint:
+  // bytes that were read from the socket cannot be read again. After the first frame.
+  void keep_input_in(checkpoint::SurvivingMemory& memory);
+
   enum class Input { kMore, kNothing, kEnd };
+  enum class Wait { kNo, kForInput };
 
   // Takes in what is there, at most one buffer full. kEnd: the peer has closed.
-  [[nodiscard]] Result<Input> receive();
+  [[nodiscard]] Result<Input> receive(Wait wait);
 
   // The next whole frame, without its length. The view is good until the next receive(). nullopt:
   // not all of it is here yet. Only the first frame may be above kFrameBytesMax.
@@ -40,14 +46,26 @@ class Channel {
   [[nodiscard]] int descriptor() const { return descriptor_; }
 
  private:
-  explicit Channel(int descriptor) : descriptor_(descriptor) {}
+  // What was received and not handed out is [begin, end) of data; the rest is room.
+  struct InputBuffer {
+    char* data = nullptr;
+    std::size_t size = 0;
+    std::size_t begin = 0;
+    std::size_t end = 0;
+    bool first_frame = true;
+  };
+
+  explicit Channel(int descriptor)
+      : descriptor_(descriptor),
+        own_input_(std::make_unique<InputBuffer>()),
+        input_(own_input_.get()) {}
+
+  void make_room();
 
   int descriptor_;
-  // What was received and not handed out is [input_begin_, input_end_) of input_; the rest is room.
-  std::string input_;
-  std::size_t input_begin_ = 0;
-  std::size_t input_end_ = 0;
-  bool first_frame_ = true;
+  std::string own_bytes_;  // of own_input_
+  std::unique_ptr<InputBuffer> own_input_;
+  InputBuffer* input_;  // own_input_, or one that survives
   std::string output_;
   std::size_t sent_ = 0;  // of output_
 };

@@ -32,14 +32,15 @@ LastWords::Texts last_verdict(LastWords::Reason reason) {
           .exit_code = kExitInvalid};
 }
 
-int check_worker(const Surroundings& surroundings, std::string_view bundle_bytes) {
+int check_worker(const Surroundings& surroundings, Environment& environment,
+                 std::string_view bundle_bytes) {
   Result<Bundle> bundle = decode_bundle(bundle_bytes);
   LoadTimes times;
   std::optional<WorkerFault> fault;
   if (bundle.ok()) {
     LoadFrame load;
     load.bundle = std::move(bundle).value();
-    Realm realm(surroundings, load);
+    Realm realm(surroundings, environment, load);
     fault = realm.run_top_level(times);
   } else {
     fault = fault_of(bundle.error().message);

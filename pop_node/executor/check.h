@@ -16,6 +16,7 @@ namespace isopop::executor {
 [[nodiscard]] LastWords::Texts last_verdict(LastWords::Reason reason);
 
 // The exit code: kExitDone, kExitInvalid, kExitUnexpected.
-[[nodiscard]] int check_worker(const Surroundings& surroundings, std::string_view bundle_bytes);
+[[nodiscard]] int check_worker(const Surroundings& surroundings, Environment& environment,
+                               std::string_view bundle_bytes);
 
 }  // namespace isopop::executor

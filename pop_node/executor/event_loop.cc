@@ -10,26 +10,40 @@
 #include <utility>
 #include <variant>
 
+#include "pop_node/checkpoint/request_heap.h"
 #include "pop_node/executor/exit_codes.h"
 #include "pop_node/executor/fault_reader.h"
 
 namespace isopop::executor {
+namespace {
+
+std::uint32_t microseconds(std::chrono::nanoseconds time) {
+  return static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(time).count());
+}
+
+}  // namespace
 
 EventLoop::EventLoop(const Parts& parts)
     : parts_(parts),
-      traffic_(parts.channel.output(), parts.clock),
+      clock_(parts.groundwork.clock),
+      traffic_(parts.channel.output(), clock_),
       surroundings_{.traffic = traffic_,
-                    .frozen_clock = parts.frozen_clock,
-                    .clock = parts.clock,
+                    .frozen_clock = parts.groundwork.frozen_clock,
+                    .clock = clock_,
                     .watchdog = parts.watchdog,
                     .last_words = parts.last_words,
-                    .v8_system = parts.v8_system,
-                    .snapshot = parts.snapshot} {}
+                    .v8_system = parts.groundwork.v8_system,
+                    .snapshot = &parts.groundwork.snapshot} {}
 
 Result<int> EventLoop::run() {
   while (true) {
     ISOPOP_TRY(parts_.channel.send());
     if (exit_code_) break;
+    // Not before the last byte is out: what was not sent yet would be lost with the rest.
+    if (isolation_ != nullptr && isolation_->spent() && !parts_.channel.has_output()) {
+      checkpoint_->restore();
+    }
     ISOPOP_TRY_ASSIGN(const bool open, wait());
     if (!open) return kExitDone;
     const Result<void> taken = take_frames();
@@ -39,9 +53,9 @@ Result<int> EventLoop::run() {
     }
     if (isolation_ != nullptr && !exit_code_) {
       const std::optional<Instant> next = isolation_->next_event();
-      const Instant now = parts_.clock.now();
+      const Instant now = clock_.now();
       if (next && *next <= now) {
-        parts_.frozen_clock.advance();
+        parts_.groundwork.frozen_clock.advance();
         isolation_->on_time(now);
         proceed();
       }
@@ -54,12 +68,16 @@ Result<int> EventLoop::run() {
 
 // Sleeps until something comes in, can be sent, or is due. False: the PoP is gone.
 Result<bool> EventLoop::wait() {
-  int timeout_ms = -1;
   const std::optional<Instant> next =
       isolation_ == nullptr ? std::nullopt : isolation_->next_event();
+  if (!next && !parts_.channel.has_output()) {
+    ISOPOP_TRY_ASSIGN(const Channel::Input input, parts_.channel.receive(Channel::Wait::kForInput));
+    return input != Channel::Input::kEnd;
+  }
+  int timeout_ms = -1;
   if (next) {
     // Rounded up: waking a moment early would only spin.
-    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - parts_.clock.now());
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*next - clock_.now());
     timeout_ms = static_cast<int>(
         std::clamp<std::int64_t>(left.count(), 0, std::numeric_limits<int>::max()));
   }
@@ -68,7 +86,7 @@ Result<bool> EventLoop::wait() {
   const int ready = ::poll(&entry, 1, timeout_ms);
   if (ready < 0 && errno != EINTR) return errno_error("poll", errno);
   if (ready <= 0 || (entry.revents & (POLLIN | POLLHUP | POLLERR)) == 0) return true;
-  ISOPOP_TRY_ASSIGN(const Channel::Input input, parts_.channel.receive());
+  ISOPOP_TRY_ASSIGN(const Channel::Input input, parts_.channel.receive(Channel::Wait::kNo));
   return input != Channel::Input::kEnd;
 }
 
@@ -86,7 +104,7 @@ Result<void> EventLoop::take(InboundFrame frame) {
   if (auto* const load_frame = std::get_if<LoadFrame>(&frame)) return load(std::move(*load_frame));
   if (isolation_ == nullptr) return invalid_argument("a frame before Load");
   // Something has come in from outside: the worker's time moves on.
-  parts_.frozen_clock.advance();
+  parts_.groundwork.frozen_clock.advance();
   if (auto* const request = std::get_if<RequestFrame>(&frame)) {
     ISOPOP_TRY(start(std::move(*request)));
   } else if (auto* const body = std::get_if<BodyFrame>(&frame)) {
@@ -110,17 +128,27 @@ Result<void> EventLoop::take(InboundFrame frame) {
 
 Result<void> EventLoop::load(LoadFrame frame) {
   if (worker_) return invalid_argument("a second Load");
+  const Instant start = clock_.now();
   worker_ = std::move(frame);
   traffic_.set_limits(worker_->limits);
+  const bool pristine = worker_->isolation == Isolation::kPristine;
   LoadTimes times;
-  Result<std::unique_ptr<IsolationStrategy>> made = make_isolation(surroundings_, *worker_);
   std::optional<WorkerFault> fault;
-  if (made.ok()) {
-    isolation_ = std::move(made).value();
-    fault = isolation_->load(times);
-  } else {
-    fault = fault_of(made.error().message);
+  if (pristine) fault = prepare_checkpoint();
+  isolation_ = make_isolation(surroundings_, std::move(parts_.groundwork.environment), *worker_);
+  if (!fault) fault = isolation_->load(times);
+  if (!fault && pristine) {
+    switch (take_checkpoint(times)) {
+      case checkpoint::Checkpoint::Point::kTaken:
+        break;
+      case checkpoint::Checkpoint::Point::kRestored:
+        // From here on it is as if Loaded had just been said.
+        return {};
+      case checkpoint::Checkpoint::Point::kFailed:
+        fault = fault_of("no checkpoint: " + std::string(checkpoint_->failure()));
+    }
   }
+  times.total_us = microseconds(clock_.now() - start);
   if (fault) {
     append_load_refused(parts_.channel.output(), *fault, times);
     exit_code_ = kExitInvalid;
@@ -130,8 +158,40 @@ Result<void> EventLoop::load(LoadFrame frame) {
   return {};
 }
 
+// Before the worker's code runs: opens what may not be opened any more afterwards.
+std::optional<WorkerFault> EventLoop::prepare_checkpoint() {
+  Result<Groundwork::Layer> layer = parts_.groundwork.make_layer();
+  if (!layer.ok()) return fault_of("isolation mode pristine: " + layer.error().message);
+  checkpoint_ = layer.value().checkpoint;
+  parts_.channel.keep_input_in(layer.value().memory);
+  return std::nullopt;
+}
+
+// Returns once as taken, and again after each restore.
+checkpoint::Checkpoint::Point EventLoop::take_checkpoint(LoadTimes& times) {
+  const Instant start = clock_.now();
+  checkpoint::use_request_heap();
+  const checkpoint::Checkpoint::Point point = checkpoint_->take();
+  if (point == checkpoint::Checkpoint::Point::kRestored) {
+    const checkpoint::Checkpoint::Figures& figures = checkpoint_->figures();
+    traffic_.set_restore_figures({.restore_ns = figures.restore_ns,
+                                  .pages_found = figures.pages_found,
+                                  .pages_restored = figures.pages_restored,
+                                  .pages_dropped = figures.pages_dropped,
+                                  .mappings_undone = figures.mappings_undone});
+  } else {
+    times.checkpoint_us = microseconds(clock_.now() - start);
+    times.checkpoint_kib = static_cast<std::uint32_t>(checkpoint_->own_pages() * 4);
+  }
+  return point;
+}
+
 Result<void> EventLoop::start(RequestFrame frame) {
   if (stopping_) return invalid_argument("a request after Shutdown");
+  if (checkpoint_ != nullptr && traffic_.size() > 0) {
+    return invalid_argument("a second request at a time in a pristine executor");
+  }
+  if (isolation_->spent()) return invalid_argument("a request before the last one's Finished");
   ISOPOP_TRY(traffic_.begin(frame));
   isolation_->start(std::move(frame));
   return {};

@@ -1,6 +1,7 @@
 #include "pop_node/executor/isolation.h"
 
 #include <chrono>
+#include <cstddef>
 #include <deque>
 #include <utility>
 
@@ -13,10 +14,13 @@ std::uint32_t microseconds_since(Instant start, const Clock& clock) {
 }
 
 // One isolate, kept; requests share it and may be in flight together.
-class WarmIsolation final : public IsolationStrategy {
+class WarmIsolation : public IsolationStrategy {
  public:
-  WarmIsolation(const Surroundings& surroundings, const LoadFrame& load)
-      : surroundings_(surroundings), realm_(surroundings, load) {}
+  WarmIsolation(const Surroundings& surroundings, std::unique_ptr<Environment> environment,
+                const LoadFrame& load)
+      : surroundings_(surroundings),
+        environment_(std::move(environment)),
+        realm_(surroundings, *environment_, load) {}
 
   std::optional<WorkerFault> load(LoadTimes& times) override { return realm_.run_top_level(times); }
 
@@ -38,20 +42,53 @@ class WarmIsolation final : public IsolationStrategy {
   }
   Realm::Breach breach() const override { return realm_.breach(); }
 
+ protected:
+  [[nodiscard]] Realm& realm() { return realm_; }
+  [[nodiscard]] const Realm& realm() const { return realm_; }
+
  private:
   const Surroundings& surroundings_;
+  std::unique_ptr<Environment> environment_;
   Realm realm_;
+};
+
+// One isolate, and one request at a time in it, after which the event loop takes the process's
+// memory back to the checkpoint, this object's too. So each request finds what load() left.
+class PristineIsolation final : public WarmIsolation {
+ public:
+  using WarmIsolation::WarmIsolation;
+
+  std::optional<WorkerFault> load(LoadTimes& times) override {
+    V8System::compile_eagerly();
+    std::optional<WorkerFault> fault = WarmIsolation::load(times);
+    realm().random().forget();
+    return fault;
+  }
+  void start(RequestFrame request) override {
+    started_ = true;
+    WarmIsolation::start(std::move(request));
+  }
+  bool spent() const override { return started_ && realm().idle(); }
+
+ private:
+  bool started_ = false;
 };
 
 // A new isolate for each request, thrown away after it; one at a time, the others wait in line.
 class FreshIsolation final : public IsolationStrategy {
  public:
-  FreshIsolation(const Surroundings& surroundings, const LoadFrame& load)
-      : surroundings_(surroundings), load_(load) {}
+  FreshIsolation(const Surroundings& surroundings, std::unique_ptr<Environment> environment,
+                 const LoadFrame& load)
+      : surroundings_(surroundings), load_(load), environment_(std::move(environment)) {}
 
   std::optional<WorkerFault> load(LoadTimes& times) override {
-    Realm trial(surroundings_, load_);
-    return trial.run_top_level(times);
+    std::optional<WorkerFault> fault;
+    {
+      Realm trial(surroundings_, *environment_, load_);
+      fault = trial.run_top_level(times);
+    }
+    environment_.reset();
+    return fault;
   }
 
   void start(RequestFrame request) override { waiting_.push_back(std::move(request)); }
@@ -89,6 +126,7 @@ class FreshIsolation final : public IsolationStrategy {
         return Health::kGood;
       }
       realm_.reset();
+      environment_.reset();
       if (waiting_.empty()) return Health::kGood;
       const RequestFrame request = std::move(waiting_.front());
       waiting_.pop_front();
@@ -102,7 +140,9 @@ class FreshIsolation final : public IsolationStrategy {
     const Instant before = surroundings_.clock.now();
     running_ = request.id;
     surroundings_.frozen_clock.arrive(request.wall_time_us);
-    realm_ = std::make_unique<Realm>(surroundings_, load_);
+    environment_ = std::make_unique<Environment>(surroundings_.v8_system, surroundings_.snapshot,
+                                                 std::size_t{load_.limits.heap_mib} << 20U);
+    realm_ = std::make_unique<Realm>(surroundings_, *environment_, load_);
     LoadTimes times;
     if (const std::optional<WorkerFault> fault = realm_->run_top_level(times)) {
       surroundings_.traffic.fail(request.id, FailureKind::kLoad, *fault);
@@ -116,6 +156,7 @@ class FreshIsolation final : public IsolationStrategy {
   const Surroundings& surroundings_;
   const LoadFrame& load_;
   std::deque<RequestFrame> waiting_;  // bounded by Traffic
+  std::unique_ptr<Environment> environment_;
   std::unique_ptr<Realm> realm_;
   std::uint32_t running_ = 0;
   Realm::Breach breach_ = Realm::Breach::kNone;
@@ -123,23 +164,21 @@ class FreshIsolation final : public IsolationStrategy {
 
 }  // namespace
 
-Result<std::unique_ptr<IsolationStrategy>> make_isolation(const Surroundings& surroundings,
-                                                          const LoadFrame& load) {
+std::unique_ptr<IsolationStrategy> make_isolation(const Surroundings& surroundings,
+                                                  std::unique_ptr<Environment> environment,
+                                                  const LoadFrame& load) {
   switch (load.isolation) {
     case Isolation::kFresh:
-      return std::unique_ptr<IsolationStrategy>(
-          std::make_unique<FreshIsolation>(surroundings, load));
+      return std::make_unique<FreshIsolation>(surroundings, std::move(environment), load);
     case Isolation::kWarm:
-      return std::unique_ptr<IsolationStrategy>(
-          std::make_unique<WarmIsolation>(surroundings, load));
-    case Isolation::kPristine:
+    // The PoP gives it one request at a time; what it keeps between them is as in warm.
     case Isolation::kContainer:
+      return std::make_unique<WarmIsolation>(surroundings, std::move(environment), load);
     case Isolation::kUnspecified:
+    case Isolation::kPristine:
       break;
   }
-  const std::string name = load.isolation == Isolation::kPristine ? "pristine" : "container";
-  return Error{ErrorCode::kUnimplemented,
-               "this executor has no isolation mode \"" + name + "\": it has fresh and warm"};
+  return std::make_unique<PristineIsolation>(surroundings, std::move(environment), load);
 }
 
 }  // namespace isopop::executor

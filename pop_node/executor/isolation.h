@@ -33,12 +33,17 @@ class IsolationStrategy {
 
   // After each of the calls above: goes on with what can go on.
   [[nodiscard]] virtual Health proceed() = 0;
+  // What ran here is over, and nothing else may run here before the process's memory is back at its
+  // checkpoint.
+  [[nodiscard]] virtual bool spent() const { return false; }
   // Which limit condemned it.
   [[nodiscard]] virtual Realm::Breach breach() const = 0;
 };
 
-// An error for the modes that this executor does not have; the fault is for the deploying person.
-[[nodiscard]] Result<std::unique_ptr<IsolationStrategy>> make_isolation(
-    const Surroundings& surroundings, const LoadFrame& load);
+// The strategy for load.isolation. `environment` is one that was made beforehand; `load` outlives
+// the strategy.
+[[nodiscard]] std::unique_ptr<IsolationStrategy> make_isolation(
+    const Surroundings& surroundings, std::unique_ptr<Environment> environment,
+    const LoadFrame& load);
 
 }  // namespace isopop::executor

@@ -4,24 +4,27 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstdio>
 #include <exception>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "common/time/clock.h"
+#include "pop_node/checkpoint/checkpoint.h"
 #include "pop_node/executor/channel.h"
 #include "pop_node/executor/check.h"
 #include "pop_node/executor/cpu_watchdog.h"
 #include "pop_node/executor/event_loop.h"
 #include "pop_node/executor/exit_codes.h"
-#include "pop_node/executor/frozen_clock.h"
+#include "pop_node/executor/groundwork.h"
 #include "pop_node/executor/last_words.h"
-#include "pop_node/executor/snapshot_blob.h"
 #include "pop_node/executor/traffic.h"
-#include "pop_node/executor/v8_system.h"
+#include "pop_node/executor/zygote.h"
 
 namespace isopop::executor {
 namespace {
@@ -29,11 +32,20 @@ namespace {
 // The inherited socket to the PoP.
 constexpr int kPopDescriptor = 3;
 
+// The tables of the checkpoint that all others are layers above.
+constexpr std::size_t kSurvivingBytes = std::size_t{16} << 20U;
+// Its saved runs are joined generously: each is a mapping that every fork copies.
+constexpr std::size_t kGapPagesMax = 32;
+
 constexpr const char* kUsage =
-    "usage: isopop-executor [--state DIR]   serve one worker to the PoP on descriptor 3\n"
-    "       isopop-executor --check         read a serialised isopop.v1.Bundle, print a verdict\n"
+    "usage: isopop-executor [OPTIONS]            serve one worker to the PoP on descriptor 3\n"
+    "       isopop-executor --zygote [OPTIONS]   fork an executor for each order on descriptor 3\n"
+    "       isopop-executor --check              read a serialised isopop.v1.Bundle, print a "
+    "verdict\n"
     "       isopop-executor --help\n"
-    "--state is for people who look at the list of processes; nothing is written there.\n";
+    "  --dirty-finder automatic|pagemap-scan|pagemap-read|drop-all\n"
+    "                how a pristine executor finds the pages that a request wrote\n"
+    "  --state DIR   for people who look at the list of processes; nothing is written there\n";
 
 int say_error(const std::string& message, int exit_code) {
   std::fprintf(stderr, "isopop-executor: %s\n", message.c_str());
@@ -53,50 +65,36 @@ Result<std::string> read_standard_input() {
   return invalid_argument("a bundle above " + std::to_string(kLoadFrameBytesMax) + " bytes");
 }
 
-int check() {
+int check(Groundwork& groundwork) {
   const Result<std::string> bundle = read_standard_input();
   if (!bundle.ok()) return say_error(bundle.error().message, kExitUnexpected);
-  const SystemClock clock;
-  FrozenClock frozen_clock(clock);
-  V8System v8_system(frozen_clock);
   LastWords last_words(STDOUT_FILENO, last_verdict(LastWords::Reason::kCpuLimit),
                        last_verdict(LastWords::Reason::kMemoryLimit));
   const auto watchdog = CpuWatchdog::create(last_words);
   if (!watchdog.ok()) return say_error(watchdog.error().message, kExitUnexpected);
-  v8::StartupData snapshot = snapshot_blob();
   std::string unsent;
-  Traffic traffic(unsent, clock);
+  Traffic traffic(unsent, groundwork.clock);
   return check_worker({.traffic = traffic,
-                       .frozen_clock = frozen_clock,
-                       .clock = clock,
+                       .frozen_clock = groundwork.frozen_clock,
+                       .clock = groundwork.clock,
                        .watchdog = *watchdog.value(),
                        .last_words = last_words,
-                       .v8_system = v8_system,
-                       .snapshot = &snapshot},
-                      bundle.value());
+                       .v8_system = groundwork.v8_system,
+                       .snapshot = &groundwork.snapshot},
+                      *groundwork.environment, bundle.value());
 }
 
-int serve() {
-  // Ctrl-C goes to every process at the terminal; the PoP answers what is in flight before it
-  // closes.
-  std::signal(SIGINT, SIG_IGN);  // NOLINT(cert-err33-c): SIGINT can be ignored
-  Result<Channel> channel = Channel::open(kPopDescriptor);
+int serve(Groundwork& groundwork, int descriptor) {
+  Result<Channel> channel = Channel::open(descriptor);
   if (!channel.ok()) return say_error(channel.error().message, kExitUsage);
-  const SystemClock clock;
-  FrozenClock frozen_clock(clock);
-  V8System v8_system(frozen_clock);
-  LastWords last_words(kPopDescriptor, last_frames(LastWords::Reason::kCpuLimit),
+  LastWords last_words(descriptor, last_frames(LastWords::Reason::kCpuLimit),
                        last_frames(LastWords::Reason::kMemoryLimit));
   const auto watchdog = CpuWatchdog::create(last_words);
   if (!watchdog.ok()) return say_error(watchdog.error().message, kExitUnexpected);
-  v8::StartupData snapshot = snapshot_blob();
   EventLoop loop({.channel = channel.value(),
-                  .frozen_clock = frozen_clock,
-                  .clock = clock,
+                  .groundwork = groundwork,
                   .watchdog = *watchdog.value(),
-                  .last_words = last_words,
-                  .v8_system = v8_system,
-                  .snapshot = &snapshot});
+                  .last_words = last_words});
   const Result<int> exit_code = loop.run();
   if (exit_code.ok()) return exit_code.value();
   return say_error(exit_code.error().message, exit_code.error().code == ErrorCode::kInvalidArgument
@@ -104,27 +102,105 @@ int serve() {
                                                   : kExitUnexpected);
 }
 
+// In the zygote until the PoP has gone, and in each of its children, which serve.
+int raise_executors(Groundwork& groundwork, std::uint32_t start_us) {
+  Result<Zygote> zygote = Zygote::open(kPopDescriptor);
+  if (!zygote.ok()) return say_error(zygote.error().message, kExitUsage);
+  const Result<void> ready = zygote.value().say_ready(
+      {.measures = {}, .dirty_finder = groundwork.finder_name(), .start_us = start_us});
+  if (!ready.ok()) return say_error(ready.error().message, kExitUnexpected);
+  const Result<std::optional<int>> served = zygote.value().run();
+  if (!served.ok()) return say_error(served.error().message, kExitContract);
+  return served.value() ? serve(groundwork, *served.value()) : kExitDone;
+}
+
+struct Options {
+  enum class Mode { kServe, kZygote, kCheck } mode = Mode::kServe;
+  checkpoint::DirtyFinder finder = checkpoint::DirtyFinder::kAutomatic;
+};
+
+// Runs on a stack that a checkpoint covers, where there is one.
+int work(const Options& options, Groundwork::Options ground, Instant start) {
+  Groundwork groundwork(std::move(ground));
+  if (options.mode == Options::Mode::kCheck) return check(groundwork);
+  groundwork.rehearse();
+  if (const Result<void> saved = groundwork.save(); !saved.ok()) {
+    return say_error(saved.error().message, kExitUnexpected);
+  }
+  if (options.mode == Options::Mode::kServe) return serve(groundwork, kPopDescriptor);
+  const auto start_us =
+      std::chrono::duration_cast<std::chrono::microseconds>(groundwork.clock.now() - start);
+  return raise_executors(groundwork, static_cast<std::uint32_t>(start_us.count()));
+}
+
+// Makes the checkpoint that all others are layers above, and goes to work on its stack.
+int prepare(const Options& options) {
+  const Instant start = SystemClock().now();
+  checkpoint::configure_malloc();
+  Groundwork::Options ground{.finder = options.finder};
+  Result<checkpoint::SurvivingMemory> memory = checkpoint::SurvivingMemory::create(kSurvivingBytes);
+  if (!memory.ok()) return say_error(memory.error().message, kExitUnexpected);
+  const Result<checkpoint::Checkpoint*> made = checkpoint::Checkpoint::create(
+      {.finder = options.finder, .gap_pages_max = kGapPagesMax}, memory.value());
+  if (!made.ok()) {
+    ground.no_checkpoint_reason = made.error().message;
+    return work(options, std::move(ground), start);
+  }
+  ground.checkpoint = made.value();
+  struct Call {
+    const Options& options;
+    Groundwork::Options ground;
+    Instant start;
+    int exit_code = kExitUnexpected;
+  } call{.options = options, .ground = ground, .start = start};
+  made.value()->on_stack(
+      [](void* argument) {
+        auto& self = *static_cast<Call*>(argument);
+        self.exit_code = work(self.options, std::move(self.ground), self.start);
+      },
+      &call);
+  return call.exit_code;
+}
+
+Result<Options> read_options(std::span<char*> arguments) {
+  Options options;
+  for (std::size_t i = 1; i < arguments.size(); ++i) {
+    const std::string_view argument = arguments[i];
+    const bool has_value = i + 1 < arguments.size();
+    if (argument == "--check") {
+      options.mode = Options::Mode::kCheck;
+    } else if (argument == "--zygote") {
+      options.mode = Options::Mode::kZygote;
+    } else if (argument == "--dirty-finder" && has_value) {
+      ISOPOP_TRY_ASSIGN(options.finder, checkpoint::parse_dirty_finder(arguments[++i]));
+    } else if (argument == "--state" && has_value) {
+      ++i;
+    } else {
+      return invalid_argument("'" + std::string(argument) + "' is no option, or lacks its value");
+    }
+  }
+  return options;
+}
+
 int run(std::span<char*> arguments) {
   // A crash is the PoP's to report; a core file of somebody's worker helps nobody.
   const rlimit no_core{.rlim_cur = 0, .rlim_max = 0};
   ::setrlimit(RLIMIT_CORE, &no_core);
-
-  bool is_check = false;
-  for (std::size_t i = 1; i < arguments.size(); ++i) {
-    const std::string_view argument = arguments[i];
-    if (argument == "--check") {
-      is_check = true;
-    } else if (argument == "--state" && i + 1 < arguments.size()) {
-      ++i;
-    } else if (argument == "--help") {
-      std::fputs(kUsage, stdout);
-      return kExitDone;
-    } else {
-      std::fputs(kUsage, stderr);
-      return kExitUsage;
-    }
+  if (arguments.size() == 2 && std::string_view(arguments[1]) == "--help") {
+    std::fputs(kUsage, stdout);
+    return kExitDone;
   }
-  return is_check ? check() : serve();
+  const Result<Options> options = read_options(arguments);
+  if (!options.ok()) {
+    std::fputs(kUsage, stderr);
+    return say_error(options.error().message, kExitUsage);
+  }
+  // Ctrl-C goes to every process at the terminal; the PoP answers what is in flight before it
+  // closes.
+  if (options.value().mode != Options::Mode::kCheck) {
+    std::signal(SIGINT, SIG_IGN);  // NOLINT(cert-err33-c): SIGINT can be ignored
+  }
+  return prepare(options.value());
 }
 
 }  // namespace

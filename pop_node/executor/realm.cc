@@ -58,76 +58,48 @@ v8::MaybeLocal<v8::Promise> import_dynamically(v8::Local<v8::Context> context,
 
 }  // namespace
 
-Realm::Realm(const Surroundings& surroundings, const LoadFrame& load)
+Realm::Realm(const Surroundings& surroundings, Environment& environment, const LoadFrame& load)
     : surroundings_(surroundings),
+      environment_(environment),
       load_(load),
-      allocator_(std::size_t{load.limits.heap_mib} * kMiB),
-      owner_(surroundings.v8_system, open_isolate()),
-      isolate_(owner_.isolate),
+      isolate_(environment.isolate()),
       modules_(isolate_, load.bundle) {
-  open_context();
+  isolate_->SetData(kRealmSlot, this);
+  isolate_->SetFatalErrorHandler(on_fatal_error);
+  isolate_->SetOOMErrorHandler(on_out_of_memory);
+  isolate_->SetPromiseRejectCallback(on_rejection);
+  isolate_->SetHostImportModuleDynamicallyCallback(import_dynamically);
+  isolate_->SetAllowWasmCodeGenerationCallback(
+      [](v8::Local<v8::Context> context, v8::Local<v8::String>) {
+        return Realm::of(context->GetIsolate()).modules().compiling_wasm();
+      });
+  limit_heap();
 }
 
-Realm::~Realm() = default;
+Realm::~Realm() {
+  isolate_->RemoveNearHeapLimitCallback(on_near_heap_limit, 0);
+  isolate_->SetData(kRealmSlot, nullptr);
+}
 
 Realm& Realm::of(v8::Isolate* isolate) {
   return *static_cast<Realm*>(isolate->GetData(kRealmSlot));
 }
 
-v8::Isolate* Realm::open_isolate() {
-  v8::Isolate::CreateParams params;
-  params.snapshot_blob = surroundings_.snapshot;
-  params.external_references = external_references();
-  params.array_buffer_allocator = &allocator_;
-  params.constraints.ConfigureDefaultsFromHeapSize(0, std::size_t{load_.limits.heap_mib} * kMiB);
-  v8::Isolate* const isolate = v8::Isolate::New(params);
-  isolate->Enter();
-  isolate->SetData(kRealmSlot, this);
-  isolate->SetMicrotasksPolicy(v8::MicrotasksPolicy::kExplicit);
-  isolate->SetFatalErrorHandler(on_fatal_error);
-  isolate->SetOOMErrorHandler(on_out_of_memory);
-  isolate->AddNearHeapLimitCallback(on_near_heap_limit, this);
-  isolate->SetPromiseRejectCallback(on_rejection);
-  isolate->SetHostImportModuleDynamicallyCallback(import_dynamically);
-  isolate->SetAllowWasmCodeGenerationCallback(
-      [](v8::Local<v8::Context> context, v8::Local<v8::String>) {
-        return Realm::of(context->GetIsolate()).modules().compiling_wasm();
-      });
-  return isolate;
-}
-
-void Realm::open_context() {
-  const v8::HandleScope handles(isolate_);
-  const v8::Local<v8::Context> context = v8::Context::New(isolate_);
-  ISOPOP_ASSERT(!context.IsEmpty(), "the start-up snapshot to hold a context");
-  context->AllowCodeGenerationFromStrings(false);
-  context->SetErrorMessageForCodeGenerationFromStrings(
-      to_v8(isolate_, "Code generation from strings (eval, new Function) is not allowed"));
-  context_.Reset(isolate_, context);
-  const v8::Context::Scope scope(context);
-  // Threads and what needs them are no part of a worker's world. V8 puts these there at each start.
-  for (const char* name : {"Atomics", "SharedArrayBuffer"}) {
-    static_cast<void>(context->Global()->Delete(context, name_v8(isolate_, name)).FromMaybe(false));
+// The environment may have been made before anybody knew which worker it is for. Its heap can be
+// made smaller when a callback is taken away, and larger when the limit is near.
+void Realm::limit_heap() {
+  const std::size_t heap_bytes = std::size_t{load_.limits.heap_mib} * kMiB;
+  isolate_->AddNearHeapLimitCallback(on_near_heap_limit, this);
+  if (heap_bytes < environment_.heap_bytes()) {
+    isolate_->RemoveNearHeapLimitCallback(on_near_heap_limit, heap_bytes);
+    isolate_->AddNearHeapLimitCallback(on_near_heap_limit, this);
   }
-  const v8::Local<v8::Object> runtime =
-      context->GetDataFromSnapshotOnce<v8::Object>(0).ToLocalChecked();
-  const auto hook = [&](const char* name) {
-    const v8::Local<v8::Value> value =
-        runtime->Get(context, name_v8(isolate_, name)).ToLocalChecked();
-    return v8::Global<v8::Function>(isolate_, value.As<v8::Function>());
-  };
-  hooks_ = {.dispatch = hook("dispatch"),
-            .on_timer = hook("onTimer"),
-            .forget_timer = hook("forgetTimer"),
-            .on_body = hook("onBody"),
-            .on_credit = hook("onCredit"),
-            .on_cancel = hook("onCancel"),
-            .report_uncaught = hook("reportUncaught")};
+  environment_.set_buffers_max(heap_bytes);
 }
 
 std::optional<WorkerFault> Realm::run_top_level(LoadTimes& times) {
   const v8::HandleScope handles(isolate_);
-  const v8::Local<v8::Context> context = context_.Get(isolate_);
+  const v8::Local<v8::Context> context = environment_.context();
   const v8::Context::Scope scope(context);
   const auto budget = std::chrono::milliseconds(load_.limits.top_level_cpu_ms);
   surroundings_.last_words.set_request(0);
@@ -229,7 +201,7 @@ void Realm::enter(std::uint32_t id, Action action) {
   if (account != requests_.end()) budget -= account->second.cpu_used;
   {
     const v8::HandleScope handles(isolate_);
-    const v8::Local<v8::Context> context = context_.Get(isolate_);
+    const v8::Local<v8::Context> context = environment_.context();
     const v8::Context::Scope scope(context);
     const v8::TryCatch caught(isolate_);
     current_ = id;
@@ -287,21 +259,27 @@ void Realm::start(const RequestFrame& request) {
         to_v8(isolate_, client.city),
         v8::Number::New(isolate_, client.latitude_deg),
         v8::Number::New(isolate_, client.longitude_deg)};
-    call(context, hooks_.dispatch, arguments);
+    call(context, environment_.hooks().dispatch, arguments);
   });
 }
 
 void Realm::on_body(std::uint32_t id) {
-  enter(id, [&](v8::Local<v8::Context> context) { call_hook(context, hooks_.on_body, id); });
+  enter(id, [&](v8::Local<v8::Context> context) {
+    call_hook(context, environment_.hooks().on_body, id);
+  });
 }
 
 void Realm::on_credit(std::uint32_t id) {
-  enter(id, [&](v8::Local<v8::Context> context) { call_hook(context, hooks_.on_credit, id); });
+  enter(id, [&](v8::Local<v8::Context> context) {
+    call_hook(context, environment_.hooks().on_credit, id);
+  });
 }
 
 void Realm::cancel(std::uint32_t id) {
   if (!requests_.contains(id)) return;
-  enter(id, [&](v8::Local<v8::Context> context) { call_hook(context, hooks_.on_cancel, id); });
+  enter(id, [&](v8::Local<v8::Context> context) {
+    call_hook(context, environment_.hooks().on_cancel, id);
+  });
   if (breach_ == Breach::kNone) close_request(id);
 }
 
@@ -309,8 +287,9 @@ void Realm::on_time(Instant now) {
   while (breach_ == Breach::kNone) {
     const std::optional<TimerQueue::Timer> timer = timers_.take_due(now);
     if (!timer) break;
-    enter(timer->request,
-          [&](v8::Local<v8::Context> context) { call_hook(context, hooks_.on_timer, timer->id); });
+    enter(timer->request, [&](v8::Local<v8::Context> context) {
+      call_hook(context, environment_.hooks().on_timer, timer->id);
+    });
   }
   std::vector<std::uint32_t> late;
   for (const auto& [id, account] : requests_) {
@@ -388,7 +367,7 @@ void Realm::call(v8::Local<v8::Context> context, const v8::Global<v8::Function>&
 void Realm::report_rejections(v8::Local<v8::Context> context) {
   for (const Rejection& rejection : std::exchange(rejections_, {})) {
     v8::Local<v8::Value> reason = rejection.reason.Get(isolate_);
-    call(context, hooks_.report_uncaught, {&reason, 1});
+    call(context, environment_.hooks().report_uncaught, {&reason, 1});
   }
 }
 
@@ -410,7 +389,8 @@ void Realm::close_request(std::uint32_t id) {
   const std::vector<std::uint32_t> stopped = timers_.stop_all_of(id);
   if (stopped.empty()) return;
   enter(0, [&](v8::Local<v8::Context> context) {
-    for (const std::uint32_t timer : stopped) call_hook(context, hooks_.forget_timer, timer);
+    for (const std::uint32_t timer : stopped)
+      call_hook(context, environment_.hooks().forget_timer, timer);
   });
 }
 
@@ -447,6 +427,8 @@ std::size_t Realm::on_near_heap_limit(void* data, std::size_t current, std::size
   if (realm.memory_exceeded_) {
     realm.surroundings_.last_words.say_and_exit(LastWords::Reason::kMemoryLimit);
   }
+  const std::size_t heap_bytes = std::size_t{realm.load_.limits.heap_mib} * kMiB;
+  if (current < heap_bytes && realm.environment_.heap_bytes() < heap_bytes) return heap_bytes;
   realm.memory_exceeded_ = true;
   realm.isolate_->TerminateExecution();
   return current + kHeapReserveBytes;

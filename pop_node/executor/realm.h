@@ -14,12 +14,13 @@
 
 #include "common/result/result.h"
 #include "common/time/clock.h"
-#include "pop_node/executor/buffer_allocator.h"
 #include "pop_node/executor/cpu_watchdog.h"
+#include "pop_node/executor/environment.h"
 #include "pop_node/executor/frames.h"
 #include "pop_node/executor/frozen_clock.h"
 #include "pop_node/executor/last_words.h"
 #include "pop_node/executor/module_graph.h"
+#include "pop_node/executor/random_numbers.h"
 #include "pop_node/executor/timer_queue.h"
 #include "pop_node/executor/traffic.h"
 #include "pop_node/executor/v8_system.h"
@@ -37,19 +38,19 @@ struct Surroundings {
   v8::StartupData* snapshot;  // made by isopop-mksnapshot; V8 keeps the pointer
 };
 
-// One V8 isolate with one worker in it: from the start-up snapshot through the worker's top level
-// to the requests that run in it, one or many. Every entry into JavaScript goes through enter(),
+// One worker in an Environment: from the compilation of its code through its top level to the
+// requests that run in it, one or many. Every entry into JavaScript goes through enter(),
 // which counts CPU time, sets whose request it is, empties the microtask queue and looks at what
 // was left behind. After a breach of a limit nothing runs in it any more.
 //
-// One at a time in a process (V8 keeps the entered isolate in thread state). Lives on one thread.
+// Lives on one thread.
 class Realm {
  public:
   // Which limit ended it.
   enum class Breach { kNone, kCpu, kMemory };
 
-  // `load` outlives the realm.
-  Realm(const Surroundings& surroundings, const LoadFrame& load);
+  // Both outlive the realm. An environment takes one realm, but for the rehearsal's.
+  Realm(const Surroundings& surroundings, Environment& environment, const LoadFrame& load);
   ~Realm();
   Realm(const Realm&) = delete;
   Realm& operator=(const Realm&) = delete;
@@ -87,34 +88,19 @@ class Realm {
   [[nodiscard]] Result<std::uint32_t> start_fetch(SubrequestHead head, std::string_view body) const;
   void fail(std::uint32_t id, v8::Local<v8::Value> error);
   void finish(std::uint32_t id) { finished_.push_back(id); }
+  [[nodiscard]] RandomNumbers& random() { return random_; }
 
  private:
   struct Account {
     std::chrono::nanoseconds cpu_used{0};
     Instant deadline{};
   };
-  // The functions of the runtime that are called from here.
-  struct Hooks {
-    v8::Global<v8::Function> dispatch, on_timer, forget_timer, on_body, on_credit, on_cancel,
-        report_uncaught;
-  };
   struct Rejection {
     v8::Global<v8::Promise> promise;
     v8::Global<v8::Value> reason;
   };
 
-  // Disposes last, when nothing refers to the isolate any more.
-  struct IsolateOwner {
-    V8System& v8_system;
-    v8::Isolate* isolate;
-    IsolateOwner(V8System& system, v8::Isolate* owned) : v8_system(system), isolate(owned) {}
-    ~IsolateOwner() { v8_system.close_isolate(isolate); }
-    IsolateOwner(const IsolateOwner&) = delete;
-    IsolateOwner& operator=(const IsolateOwner&) = delete;
-  };
-
-  [[nodiscard]] v8::Isolate* open_isolate();
-  void open_context();
+  void limit_heap();
   [[nodiscard]] std::optional<WorkerFault> make_env(v8::Local<v8::Context> context);
   [[nodiscard]] std::optional<WorkerFault> evaluate(v8::Local<v8::Context> context);
   [[nodiscard]] std::optional<WorkerFault> take_handler(v8::Local<v8::Context> context);
@@ -136,15 +122,13 @@ class Realm {
   static std::size_t on_near_heap_limit(void* data, std::size_t current, std::size_t initial);
 
   const Surroundings& surroundings_;
+  Environment& environment_;
   const LoadFrame& load_;
-  BufferAllocator allocator_;
-  IsolateOwner owner_;
   v8::Isolate* isolate_;
   ModuleGraph modules_;
-  v8::Global<v8::Context> context_;
   v8::Global<v8::Object> handler_;
   v8::Global<v8::Object> env_;
-  Hooks hooks_;
+  RandomNumbers random_;
   TimerQueue timers_;
   std::map<std::uint32_t, Account> requests_;
   std::vector<std::uint32_t> finished_;  // in this entry; their accounts are closed after it

@@ -21,6 +21,10 @@ constexpr std::string_view kFlags =
     "--no-verify-snapshot-checksum "
     // A later request should not find code thrown away that the first one compiled.
     "--no-flush-bytecode "
+#if V8_MAJOR_VERSION >= 11
+    // compile_eagerly() comes after the start.
+    "--no-freeze-flags-after-init "
+#endif
     "--stack-trace-limit=10";
 
 // V8's own single-threaded platform, with another clock for JavaScript.
@@ -74,6 +78,12 @@ V8System::V8System(const FrozenClock& clock)
 V8System::~V8System() {
   v8::V8::Dispose();
   v8::V8::DisposePlatform();
+}
+
+// V8 takes no such option for a module, only for a script.
+void V8System::compile_eagerly() {
+  constexpr std::string_view kNoLazy = "--no-lazy";
+  v8::V8::SetFlagsFromString(kNoLazy.data(), kNoLazy.size());
 }
 
 bool V8System::run_tasks(v8::Isolate* isolate) {

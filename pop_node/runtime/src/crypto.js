@@ -25,3 +25,9 @@ tag(Crypto, 'Crypto');
 
 expose('crypto', new Crypto());
 expose('Crypto', Crypto);
+
+// V8's own generator keeps its state in the isolate's memory, from where two requests could draw the
+// same numbers; the host seeds its one for each request.
+Object.defineProperty(Math, 'random', {
+  value: host.random, writable: true, enumerable: false, configurable: true,
+});

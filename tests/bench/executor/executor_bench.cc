@@ -47,6 +47,10 @@ void BM_Warm(benchmark::State& state) {
 void BM_Fresh(benchmark::State& state) {
   hello(state, v1::ISOLATION_FRESH);
 }
+void BM_Pristine(benchmark::State& state) {
+  hello(state, v1::ISOLATION_PRISTINE);
+}
+BENCHMARK(BM_Pristine)->Unit(benchmark::kMicrosecond)->UseRealTime();
 BENCHMARK(BM_Warm)->Unit(benchmark::kMicrosecond)->UseRealTime();
 BENCHMARK(BM_Fresh)->Unit(benchmark::kMicrosecond)->UseRealTime();
 

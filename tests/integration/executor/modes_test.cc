@@ -16,9 +16,11 @@ constexpr char kCounter[] = R"(let count = 0;
 export default { fetch() { count += 1; return new Response(String(count)); } };)";
 
 class EachMode : public testing::TestWithParam<v1::Isolation> {};
-INSTANTIATE_TEST_SUITE_P(Modes, EachMode, testing::Values(v1::ISOLATION_FRESH, v1::ISOLATION_WARM),
+INSTANTIATE_TEST_SUITE_P(Modes, EachMode,
+                         testing::Values(v1::ISOLATION_PRISTINE, v1::ISOLATION_FRESH,
+                                         v1::ISOLATION_WARM, v1::ISOLATION_CONTAINER),
                          [](const auto& entry) {
-                           return entry.param == v1::ISOLATION_FRESH ? "Fresh" : "Warm";
+                           return v1::Isolation_Name(entry.param).substr(sizeof("ISOLATION"));
                          });
 
 TEST_P(EachMode, AnswersARequest) {
@@ -252,14 +254,66 @@ export default { async fetch(request) {
   EXPECT_NE(bodies.find("released it;"), std::string::npos) << bodies;
 }
 
-TEST(OtherModes, AreRefusedWithAFault) {
-  for (const v1::Isolation isolation : {v1::ISOLATION_PRISTINE, v1::ISOLATION_CONTAINER}) {
-    ExecutorClient executor = ExecutorClient::start();
-    const v1::Loaded loaded = executor.load(make_load(kHello, isolation));
-    EXPECT_FALSE(loaded.ok());
-    EXPECT_NE(loaded.fault().message().find("isolation mode"), std::string::npos)
-        << loaded.ShortDebugString();
-  }
+TEST(PristineMode, KeepsNoState) {
+  ExecutorClient executor = ExecutorClient::start();
+  ASSERT_TRUE(executor.load(make_load(kCounter, v1::ISOLATION_PRISTINE)).ok());
+  for (int i = 0; i < 2000; ++i) ASSERT_EQ(executor.fetch().body, "1");
+}
+
+TEST(PristineMode, TellsWhatTheLastRestoreDid) {
+  ExecutorClient executor = ExecutorClient::start();
+  const v1::Loaded loaded = executor.load(make_load(kCounter, v1::ISOLATION_PRISTINE));
+  ASSERT_TRUE(loaded.ok());
+  EXPECT_GT(loaded.checkpoint_kib(), 0U);
+  EXPECT_FALSE(executor.fetch().finished->has_restore());
+  const Answer second = executor.fetch();
+  ASSERT_TRUE(second.finished->has_restore());
+  EXPECT_GT(second.finished->restore().pages_restored(), 0U);
+}
+
+TEST(PristineMode, DrawsOtherRandomNumbersEachTime) {
+  ExecutorClient executor = ExecutorClient::start();
+  ASSERT_TRUE(executor
+                  .load(make_load(R"(export default { fetch() {
+    return new Response(`${Math.random()} ${crypto.randomUUID()}`);
+  } };)",
+                                  v1::ISOLATION_PRISTINE))
+                  .ok());
+  const std::string first = executor.fetch().body;
+  const std::string second = executor.fetch().body;
+  EXPECT_NE(first.substr(0, first.find(' ')), second.substr(0, second.find(' ')));
+  EXPECT_NE(first.substr(first.find(' ')), second.substr(second.find(' ')));
+}
+
+TEST(PristineMode, ForgetsWhatFilledTheHeap) {
+  ExecutorClient executor = ExecutorClient::start();
+  ASSERT_TRUE(executor
+                  .load(make_load(R"(const kept = [];
+export default { fetch() {
+  const before = kept.length;
+  for (let i = 0; i < 100000; ++i) kept.push({ i, text: `number ${i}` });
+  kept.push(new Uint8Array(4 << 20).fill(7));
+  return new Response(`${before} ${kept.length}`);
+} };)",
+                                  v1::ISOLATION_PRISTINE))
+                  .ok());
+  for (int i = 0; i < 20; ++i) ASSERT_EQ(executor.fetch().body, "0 100001") << i;
+}
+
+TEST(PristineMode, TakesOneRequestAtATime) {
+  ExecutorClient executor = ExecutorClient::start();
+  ASSERT_TRUE(executor
+                  .load(make_load(R"(export default { async fetch() {
+    await new Promise((resolve) => setTimeout(resolve, 1000));
+    return new Response('');
+  } };)",
+                                  v1::ISOLATION_PRISTINE))
+                  .ok());
+  executor.send_request(make_request(1));
+  executor.send_request(make_request(2));
+  const std::optional<ExitStatus> status = executor.wait_exit();
+  ASSERT_TRUE(status);
+  EXPECT_EQ(status->code, 3) << "the PoP broke the contract";
 }
 
 }  // namespace

@@ -1,0 +1,157 @@
+#include "pop_node/checkpoint/page_guard.h"
+
+#include <sys/mman.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "pop_node/checkpoint/mapping_journal.h"
+
+namespace isopop::checkpoint {
+namespace {
+
+constexpr std::size_t kPagesMax = 8 * 1024;
+// After so many restores that found a page equal, it is guarded again.
+constexpr std::uint32_t kUnchangedMax = 512;
+
+// A signal handler has no object. In restored memory, and set before the checkpoint: a restore puts
+// back the same pointer.
+PageGuard* active_guard = nullptr;
+
+}  // namespace
+
+PageGuard::PageGuard(SurvivingMemory& memory) : writable_(memory, kPagesMax) {}
+
+void PageGuard::install() {
+  active_guard = this;
+  struct sigaction action{};
+  action.sa_sigaction = on_fault;
+  action.sa_flags = SA_SIGINFO;
+  sigfillset(&action.sa_mask);
+  sigaction(SIGSEGV, &action, nullptr);
+}
+
+bool PageGuard::is_guarded(const Mapping& mapping) const {
+  return (mapping.protection & PROT_WRITE) != 0 && mapping.range.intersect(stack_).empty();
+}
+
+const Mapping* PageGuard::mapping_at(std::uintptr_t address) const {
+  const Mapping* const found = std::upper_bound(
+      mappings_->begin(), mappings_->end(), address,
+      [](std::uintptr_t value, const Mapping& mapping) { return value < mapping.range.end; });
+  if (found == mappings_->end() || address < found->range.begin) return nullptr;
+  return found;
+}
+
+bool PageGuard::raise(const FixedVector<Mapping>& mappings, const FixedVector<Range>& written,
+                      const SavedPages& saved, Range stack) {
+  mappings_ = &mappings;
+  saved_ = &saved;
+  stack_ = stack;
+  writable_.clear();
+  overflowed_ = false;
+  raised_ = true;
+  for (const Mapping& mapping : mappings) {
+    if (is_guarded(mapping) && !raw_protect(mapping.range, mapping.protection & ~PROT_WRITE)) {
+      return false;
+    }
+  }
+  for (const Range& range : written) {
+    for (std::uintptr_t at = range.begin; at < range.end; at += kPageBytes) {
+      const Mapping* const mapping = mapping_at(at);
+      if (mapping == nullptr || !is_guarded(*mapping)) continue;
+      if (!leave_writable(*mapping, at)) return false;
+    }
+  }
+  return true;
+}
+
+bool PageGuard::lower() {
+  if (!raised_) return true;
+  raised_ = false;
+  for (const Mapping& mapping : *mappings_) {
+    if (is_guarded(mapping) && !raw_protect(mapping.range, mapping.protection)) return false;
+  }
+  return true;
+}
+
+bool PageGuard::leave_writable(const Mapping& mapping, std::uintptr_t address) {
+  if (!raw_protect({address, address + kPageBytes}, mapping.protection)) return false;
+  static constexpr std::byte kZeroes[kPageBytes] = {};
+  const std::byte* content = saved_->content_of(address);
+  if (content == nullptr && mapping.backing == Mapping::Backing::kAnonymous) content = kZeroes;
+  if (!writable_.push_back(
+          {.address = address, .content = content, .protection = mapping.protection})) {
+    overflowed_ = true;
+  }
+  return true;
+}
+
+// A write to a guarded page; anything else is a fault of the program and takes its course.
+void PageGuard::on_fault(int /*signal*/, siginfo_t* info, void* /*context*/) {
+  const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr) / kPageBytes * kPageBytes;
+  if (active_guard != nullptr && info->si_code == SEGV_ACCERR && active_guard->let_write(address)) {
+    return;
+  }
+  struct sigaction action{};
+  action.sa_handler = SIG_DFL;
+  sigaction(SIGSEGV, &action, nullptr);
+}
+
+bool PageGuard::let_write(std::uintptr_t address) {
+  if (!raised_) return false;
+  const Mapping* const mapping = mapping_at(address);
+  return mapping != nullptr && is_guarded(*mapping) && leave_writable(*mapping, address);
+}
+
+bool PageGuard::restore(Restored& restored) {
+  // By index: restoring may itself write a page that is guarded, which then stands at the end.
+  for (std::size_t i = 0; i < writable_.size();) {
+    Page& page = writable_[i];
+    auto* const at = reinterpret_cast<std::byte*>(page.address);
+    ++restored.pages_found;
+    if (page.content == nullptr) {
+      if (!raw_drop({page.address, page.address + kPageBytes})) return false;
+      ++restored.pages_dropped;
+    } else if (std::memcmp(at, page.content, kPageBytes) != 0) {
+      std::memcpy(at, page.content, kPageBytes);
+      ++restored.pages_restored;
+      page.unchanged = 0;
+    } else if (++page.unchanged >= kUnchangedMax) {
+      const Range range{page.address, page.address + kPageBytes};
+      if (!raw_drop(range) || !raw_protect(range, page.protection & ~PROT_WRITE)) return false;
+      ++restored.pages_dropped;
+      writable_.remove_unordered(i);
+      continue;
+    }
+    ++i;
+  }
+  return true;
+}
+
+bool PageGuard::start_over() {
+  for (const Mapping& mapping : *mappings_) {
+    if (!is_guarded(mapping)) continue;
+    if (!raw_drop(mapping.range) || !raw_protect(mapping.range, mapping.protection & ~PROT_WRITE)) {
+      return false;
+    }
+  }
+  writable_.clear();
+  overflowed_ = false;
+  return true;
+}
+
+bool PageGuard::guard_again(Range range) {
+  for (const Mapping& mapping : *mappings_) {
+    const Range part = mapping.range.intersect(range);
+    if (part.empty() || !is_guarded(mapping)) continue;
+    if (!raw_protect(part, mapping.protection & ~PROT_WRITE)) return false;
+  }
+  for (const Page& page : writable_) {
+    if (page.address < range.begin || page.address >= range.end) continue;
+    if (!raw_protect({page.address, page.address + kPageBytes}, page.protection)) return false;
+  }
+  return true;
+}
+
+}  // namespace isopop::checkpoint

@@ -1,0 +1,111 @@
+#include "pop_node/executor/groundwork.h"
+
+#include <utility>
+
+#include "pop_node/executor/cpu_watchdog.h"
+#include "pop_node/executor/frames.h"
+#include "pop_node/executor/last_words.h"
+#include "pop_node/executor/realm.h"
+#include "pop_node/executor/snapshot_blob.h"
+#include "pop_node/executor/traffic.h"
+
+namespace isopop::executor {
+namespace {
+
+constexpr std::size_t kHeapBytes = std::size_t{128} << 20U;
+// The restorer's tables and the channel's input; touched only where they are used.
+constexpr std::size_t kSurvivingBytes = std::size_t{16} << 20U;
+// Enough for V8 to have optimised what is run each time.
+constexpr int kRehearsals = 400;
+
+constexpr const char* kRehearsalWorker = R"(
+const places = ['/', '/a?b=c'];
+export default {
+  async fetch(request, env, ctx) {
+    const url = new URL(request.url);
+    if (places.indexOf(url.pathname) === 0) return new Response(`Hello from ${request.cf.colo}`);
+    return Response.json({ path: url.pathname, agent: request.headers.get('user-agent') });
+  },
+};
+)";
+
+RequestFrame rehearsal_request(std::uint32_t id) {
+  RequestFrame request;
+  request.id = id;
+  request.method = "GET";
+  request.url = id % 2 == 0 ? "http://rehearsal.example/" : "http://rehearsal.example/a?b=c";
+  request.headers = {{.name = "host", .value = "rehearsal.example"},
+                     {.name = "user-agent", .value = "rehearsal"},
+                     {.name = "accept", .value = "*/*"}};
+  request.body_complete = true;
+  request.http_protocol = "HTTP/1.1";
+  return request;
+}
+
+}  // namespace
+
+Groundwork::Groundwork(Options options)
+    : snapshot(snapshot_blob()),
+      environment(std::make_unique<Environment>(v8_system, &snapshot, kHeapBytes)),
+      options_(std::move(options)) {}
+
+void Groundwork::rehearse() {
+  std::string output;
+  Traffic traffic(output, clock);
+  LastWords last_words(-1, {}, {});
+  const auto watchdog = CpuWatchdog::create(last_words);
+  ISOPOP_ASSERT(watchdog.ok(), "a timer on the CPU clock");
+  const Surroundings surroundings{.traffic = traffic,
+                                  .frozen_clock = frozen_clock,
+                                  .clock = clock,
+                                  .watchdog = *watchdog.value(),
+                                  .last_words = last_words,
+                                  .v8_system = v8_system,
+                                  .snapshot = &snapshot};
+  LoadFrame load;
+  load.bundle = {.main_module = "rehearsal.js",
+                 .modules = {{.name = "rehearsal.js", .content = kRehearsalWorker}}};
+  {
+    Realm realm(surroundings, *environment, load);
+    LoadTimes times;
+    const std::optional<WorkerFault> fault = realm.run_top_level(times);
+    ISOPOP_ASSERT(!fault, "our own worker to load");
+    for (std::uint32_t id = 1; id <= kRehearsals; ++id) {
+      RequestFrame request = rehearsal_request(id);
+      const Result<void> begun = traffic.begin(request);
+      ISOPOP_ASSERT(begun.ok(), "our own request to be taken");
+      realm.start(request);
+      output.clear();
+    }
+    ISOPOP_ASSERT(realm.idle(), "our own requests to be answered");
+  }
+}
+
+Result<void> Groundwork::save() {
+  if (options_.checkpoint == nullptr) return {};
+  if (options_.checkpoint->take() == checkpoint::Checkpoint::Point::kFailed) {
+    return internal_error(std::string(options_.checkpoint->failure()));
+  }
+  checkpoint::Checkpoint::stop_journal();
+  return {};
+}
+
+Result<Groundwork::Layer> Groundwork::make_layer() const {
+  if (options_.checkpoint == nullptr) {
+    return Error{ErrorCode::kFailedPrecondition, options_.no_checkpoint_reason};
+  }
+  ISOPOP_TRY_ASSIGN(checkpoint::SurvivingMemory memory,
+                    checkpoint::SurvivingMemory::create(kSurvivingBytes));
+  ISOPOP_TRY_ASSIGN(
+      checkpoint::Checkpoint * made,
+      checkpoint::Checkpoint::create({.finder = options_.finder, .proc = options_.proc}, memory,
+                                     options_.checkpoint));
+  return Layer{.memory = memory, .checkpoint = made};
+}
+
+std::string Groundwork::finder_name() const {
+  if (options_.checkpoint == nullptr) return "none: " + options_.no_checkpoint_reason;
+  return std::string(checkpoint::to_string(options_.checkpoint->finder()));
+}
+
+}  // namespace isopop::executor

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <v8.h>
+
+#include <memory>
+#include <string>
+
+#include "common/time/clock.h"
+#include "pop_node/checkpoint/checkpoint.h"
+#include "pop_node/executor/environment.h"
+#include "pop_node/executor/frozen_clock.h"
+#include "pop_node/executor/v8_system.h"
+
+namespace isopop::executor {
+
+// What an executor stands on before it knows its worker: V8, an environment made ahead of time, and
+// the saved memory of the process that its own checkpoint will be a layer above. Made once; a
+// zygote's children have all of it as it was at the fork. Lives on one thread.
+class Groundwork {
+ public:
+  // `checkpoint` covers the stack this runs on; null: a checkpoint cannot be had, for this reason.
+  struct Options {
+    checkpoint::Checkpoint* checkpoint = nullptr;
+    std::string no_checkpoint_reason;
+    checkpoint::DirtyFinder finder = checkpoint::DirtyFinder::kAutomatic;
+    int proc = -1;  // as checkpoint::Checkpoint::Options has it
+  };
+  explicit Groundwork(Options options);
+
+  // Runs a worker of our own many times over, so that the code that every request runs is compiled
+  // and optimised before the memory is saved: after a restore it is as fast as it was then. Leaves
+  // nothing behind that a worker could see.
+  void rehearse();
+
+  // Saves the memory of the process. In a process without a checkpoint this does nothing.
+  [[nodiscard]] Result<void> save();
+
+  // A checkpoint of this process above the saved memory, and what survives its restores.
+  struct Layer {
+    checkpoint::SurvivingMemory memory;
+    checkpoint::Checkpoint* checkpoint;
+  };
+  [[nodiscard]] Result<Layer> make_layer() const;
+
+  // "pagemap-scan", or why there is none.
+  [[nodiscard]] std::string finder_name() const;
+
+  SystemClock clock;
+  FrozenClock frozen_clock{clock};
+  V8System v8_system{frozen_clock};
+  v8::StartupData snapshot;
+  std::unique_ptr<Environment> environment;  // the worker's to take
+
+ private:
+  Options options_;
+};
+
+}  // namespace isopop::executor
