@@ -1,5 +1,7 @@
 #include "control_plane/cli/json.h"
 
+#include <map>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -61,6 +63,15 @@ nlohmann::ordered_json to_json(const v1::WorkerVersion& version) {
           {"message", version.message()}};
 }
 
+nlohmann::ordered_json to_json(const v1::SandboxReport& report) {
+  nlohmann::ordered_json measures = nlohmann::ordered_json::array();
+  for (const v1::SandboxMeasure& measure : report.measures()) {
+    measures.push_back(
+        {{"name", measure.name()}, {"active", measure.active()}, {"detail", measure.detail()}});
+  }
+  return measures;
+}
+
 nlohmann::ordered_json to_json(const v1::Pop& pop) {
   nlohmann::ordered_json workers = nlohmann::ordered_json::array();
   for (const v1::HeldVersion& held : pop.workers()) {
@@ -79,7 +90,32 @@ nlohmann::ordered_json to_json(const v1::Pop& pop) {
           {"program_version", pop.program_version()},
           {"executors", pop.executors()},
           {"requests", pop.requests()},
-          {"errors", pop.errors()}};
+          {"errors", pop.errors()},
+          {"sandbox", to_json(pop.sandbox())}};
+}
+
+nlohmann::ordered_json sandbox_of_all(const v1::ListPopsResponse& pops) {
+  struct Count {
+    int active = 0;
+    int missing = 0;
+    std::set<std::string> reasons;
+  };
+  std::map<std::string, Count> counts;
+  for (const v1::Pop& pop : pops.pops()) {
+    for (const v1::SandboxMeasure& measure : pop.sandbox().measures()) {
+      Count& count = counts[measure.name()];
+      ++(measure.active() ? count.active : count.missing);
+      if (!measure.active()) count.reasons.insert(measure.detail());
+    }
+  }
+  nlohmann::ordered_json measures = nlohmann::ordered_json::array();
+  for (const auto& [name, count] : counts) {
+    measures.push_back({{"name", name},
+                        {"pops_active", count.active},
+                        {"pops_missing", count.missing},
+                        {"reasons", count.reasons}});
+  }
+  return measures;
 }
 
 nlohmann::ordered_json to_json(const v1::VersionProgress& progress) {

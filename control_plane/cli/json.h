@@ -9,6 +9,8 @@ namespace isopop::control::cli {
 // The shapes of `-o json`. Part of popctl's interface: fields are added, never renamed.
 [[nodiscard]] nlohmann::ordered_json to_json(const v1::WorkerVersion& version);
 [[nodiscard]] nlohmann::ordered_json to_json(const v1::Pop& pop);
+// What executors are confined by, measure by measure: at how many PoPs, and why not at the others.
+[[nodiscard]] nlohmann::ordered_json sandbox_of_all(const v1::ListPopsResponse& pops);
 [[nodiscard]] nlohmann::ordered_json to_json(const v1::VersionProgress& progress);
 
 // "ready" and so on.

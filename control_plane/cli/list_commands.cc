@@ -140,6 +140,8 @@ ExitCode run_status(const GlobalOptions& global) {
   const std::vector<std::string> routers(status.router_addresses().begin(),
                                          status.router_addresses().end());
   if (global.output == OutputFormat::kJson) {
+    const Result<v1::ListPopsResponse> pops = session.client->list_pops();
+    if (!pops.ok()) return fail_call(session.terminal, pops.error());
     const Json json = {{"endpoint", session.client->address()},
                        {"program_version", status.program_version()},
                        {"started_at", format_rfc3339(from_unix_ms(status.started_at_ms()))},
@@ -148,7 +150,8 @@ ExitCode run_status(const GlobalOptions& global) {
                         {{"ready", status.pops_ready()},
                          {"starting", status.pops_starting()},
                          {"down", status.pops_down()}}},
-                       {"routers", routers}};
+                       {"routers", routers},
+                       {"sandbox", sandbox_of_all(pops.value())}};
     session.terminal.print_line(json.dump(2));
     return ExitCode::kDone;
   }

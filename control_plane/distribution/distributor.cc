@@ -14,12 +14,26 @@ constexpr std::size_t kPopIdBytesMax = 64;
 constexpr std::size_t kTextBytesMax = 256;
 constexpr std::size_t kNackBytesMax = 1024;
 constexpr int kHeldMax = 100'000;
+constexpr int kMeasuresMax = 64;
 
 bool is_pop_id(const std::string& id) {
   if (id.empty() || id.size() > kPopIdBytesMax) return false;
   return id.find_first_not_of(
              "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") ==
          std::string::npos;
+}
+
+// No more of it than any PoP has to say.
+v1::SandboxReport bounded(const v1::SandboxReport& report) {
+  v1::SandboxReport kept;
+  for (const v1::SandboxMeasure& measure : report.measures()) {
+    if (kept.measures_size() == kMeasuresMax) break;
+    v1::SandboxMeasure& entry = *kept.add_measures();
+    entry.set_name(measure.name().substr(0, kTextBytesMax));
+    entry.set_active(measure.active());
+    entry.set_detail(measure.detail().substr(0, kTextBytesMax));
+  }
+  return kept;
 }
 
 }  // namespace
@@ -113,6 +127,7 @@ void Distributor::on_hello(SessionId id, PopSession& session, const v1::Hello& h
   record.pop.set_connected_at_ms(to_unix_ms(clock_.wall_now()));
   record.pop.set_last_heartbeat_ms(record.pop.connected_at_ms());
   record.pop.set_state(v1::POP_STATE_STARTING);
+  record.pop.clear_sandbox();
 
   session.welcome(pop, kProtocolVersion, difference(record, hello));
   effects_.sendable.insert(id);
@@ -221,6 +236,8 @@ void Distributor::on_heartbeat(PopSession& session, const v1::Heartbeat& heartbe
   record.pop.set_executors(heartbeat.executors());
   record.pop.set_requests(heartbeat.requests());
   record.pop.set_errors(heartbeat.errors());
+  // Once a stream: it does not change as long as the PoP lives.
+  if (heartbeat.has_sandbox()) *record.pop.mutable_sandbox() = bounded(heartbeat.sandbox());
 }
 
 void Distributor::on_bundle_request(SessionId id, PopSession& session,

@@ -46,6 +46,7 @@ void FakePop::write(const v1::PopMessage& message) {
 void FakePop::beat_loop() {
   v1::PopMessage beat;
   beat.mutable_heartbeat()->set_requests(1);
+  *beat.mutable_heartbeat()->mutable_sandbox() = options_.sandbox;
   while (open_ && !stopping_) {
     write(beat);
     static_cast<void>(isopop::test::wait_until([this] { return stopping_ || !open_; },

@@ -26,6 +26,7 @@ class FakePop final {
     bool fetches_bundles = false;  // and acknowledges only what has the right hash
     std::uint32_t protocol_version = 1;
     std::vector<v1::HeldVersion> held;
+    v1::SandboxReport sandbox;
   };
 
   FakePop(const std::string& endpoint, Options options);

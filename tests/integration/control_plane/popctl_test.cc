@@ -210,6 +210,27 @@ TEST_F(PopctlTest, PopsAsJsonHaveTheirShape) {
   EXPECT_EQ(pops[0]["workers"], json::parse(R"([{"name": "hello", "version": 1}])"));
 }
 
+TEST_F(PopctlTest, TellsWhatConfinesExecutors) {
+  v1::SandboxReport report;
+  report.add_measures()->set_name("seccomp");
+  report.mutable_measures(0)->set_active(true);
+  report.add_measures()->set_name("user-namespace");
+  report.mutable_measures(1)->set_detail("not permitted");
+  const FakePop pop(control_.endpoint(), {.id = "AMS", .sandbox = report});
+  json pops;
+  ASSERT_TRUE(wait_until([&] {
+    pops = json::parse(control_.popctl({"pops", "-o", "json"}).output);
+    return pops.size() == 1 && !pops[0]["sandbox"].empty();
+  }));
+  EXPECT_EQ(pops[0]["sandbox"], json::parse(R"([{"name": "seccomp", "active": true, "detail": ""},
+              {"name": "user-namespace", "active": false, "detail": "not permitted"}])"));
+  const json status = json::parse(control_.popctl({"status", "-o", "json"}).output);
+  EXPECT_EQ(status["sandbox"], json::parse(R"([
+      {"name": "seccomp", "pops_active": 1, "pops_missing": 0, "reasons": []},
+      {"name": "user-namespace", "pops_active": 0, "pops_missing": 1,
+       "reasons": ["not permitted"]}])"));
+}
+
 TEST_F(PopctlTest, StatusSaysWhatThereIs) {
   const json status = json::parse(control_.popctl({"status", "-o", "json"}).output);
   EXPECT_EQ(status["endpoint"], control_.endpoint());

@@ -79,6 +79,15 @@ class DistributorTest : public ::testing::Test {
     message.mutable_heartbeat()->set_requests(1);
     distributor_.receive(id, message);
   }
+  void tell_sandbox(Id id, const std::string& name, int measures = 1) {
+    v1::PopMessage message;
+    for (int i = 0; i < measures; ++i) {
+      v1::SandboxMeasure& measure = *message.mutable_heartbeat()->mutable_sandbox()->add_measures();
+      measure.set_name(name);
+      measure.set_detail("refused");
+    }
+    distributor_.receive(id, message);
+  }
   void pass(std::chrono::milliseconds time) {
     clock_.advance(time);
     distributor_.tick();
@@ -213,6 +222,28 @@ TEST_F(DistributorTest, ThreeMissedHeartbeatsMeanDown) {
   EXPECT_THAT(effects.closed, Contains(id));
   EXPECT_THAT(effects.pops_changed, Contains("AMS"));
   EXPECT_THAT(distributor_.connected(), IsEmpty());
+}
+
+TEST_F(DistributorTest, KnowsWhatConfinesAPopsExecutors) {
+  const Id id = connect("AMS");
+  tell_sandbox(id, "seccomp");
+  // It is told once a stream.
+  heartbeat(id);
+  const v1::SandboxReport report = distributor_.pop("AMS")->sandbox();
+  ASSERT_EQ(report.measures_size(), 1);
+  EXPECT_EQ(report.measures(0).name(), "seccomp");
+  EXPECT_FALSE(report.measures(0).active());
+  EXPECT_EQ(report.measures(0).detail(), "refused");
+  // A PoP that comes anew may be another process in another place.
+  connect("AMS");
+  EXPECT_FALSE(distributor_.pop("AMS")->has_sandbox());
+}
+
+TEST_F(DistributorTest, KeepsNoMoreOfASandboxReportThanAnyPopHasToSay) {
+  tell_sandbox(connect("AMS"), std::string(10'000, 'x'), 1'000);
+  const v1::SandboxReport report = distributor_.pop("AMS")->sandbox();
+  EXPECT_EQ(report.measures_size(), 64);
+  EXPECT_EQ(report.measures(0).name().size(), 256U);
 }
 
 TEST_F(DistributorTest, HeartbeatsKeepAPopUp) {
