@@ -12,6 +12,12 @@
     finish: () => {},
     readBody: () => null,
     takeBody: () => new Uint8Array([0x7B, 0x7D]),
+    currentRequest: () => 1,
+    startFetch: () => 1,
+    cancelFetch: () => {},
+    fetchNews: () => undefined,
+    fetchHead: () => [200, '', ['content-type', 'text/plain']],
+    fetchBody: () => null,
     startTimer: () => 1,
     stopTimer: () => {},
     queueMicrotask: (callback) => { Promise.resolve().then(callback); },
@@ -42,6 +48,7 @@
         return new Response(request.body, { headers });
       },
     },
+    { fetch: () => fetch('http://b.example/', { method: 'POST', body: 'text' }) },
   ];
   handlers.forEach((handler, index) => {
     for (const headers of [[], ['host', 'a.example', 'a', 'b']]) {

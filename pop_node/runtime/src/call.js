@@ -1,5 +1,6 @@
 import { bodyChunk, forgetBody } from './body.js';
 import { DOMException } from './dom_exception.js';
+import { forgetFetches } from './fetch.js';
 import { expose, tag } from './globals.js';
 import { abortRequest, incomingRequest } from './request.js';
 import { reportUncaught } from './report.js';
@@ -21,13 +22,17 @@ class Call {
 
   settle() {
     this.pending -= 1;
-    if (this.pending === 0 && calls.delete(this.id)) host.finish(this.id);
+    if (this.pending === 0 && calls.delete(this.id)) {
+      forgetFetches(this.id);
+      host.finish(this.id);
+    }
   }
 
   // Over before its time; the host knows already.
   drop(reason) {
     calls.delete(this.id);
     forgetBody(this.id);
+    forgetFetches(this.id);
     this.reader?.cancel(reason).catch(() => {});
     if (this.request !== null) abortRequest(this.request, reason);
   }
@@ -35,6 +40,7 @@ class Call {
   fail(error) {
     if (!calls.has(this.id)) return;
     calls.delete(this.id);
+    forgetFetches(this.id);
     host.fail(this.id, error);
   }
 }

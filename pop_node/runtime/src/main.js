@@ -15,6 +15,7 @@ import './url.js';
 import './headers.js';
 import './request.js';
 import './response.js';
+import './fetch.js';
 import './console.js';
 
 import { expose } from './globals.js';
@@ -22,7 +23,7 @@ import { expose } from './globals.js';
 expose('self', globalThis);
 expose('navigator', Object.freeze({ userAgent: 'Isopop' }));
 
-export { onBody } from './body.js';
 export { dispatch, onCancel, onCredit } from './call.js';
+export { onBody } from './fetch.js';
 export { reportUncaught } from './report.js';
 export { forgetTimer, onTimer } from './timers.js';

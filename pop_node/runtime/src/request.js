@@ -1,7 +1,7 @@
 import { AbortController, AbortSignal } from './abort.js';
 import { Body, extractBody, IncomingBody, mixinBody } from './body.js';
 import { expose, tag } from './globals.js';
-import { Headers, incomingHeaders } from './headers.js';
+import { flatHeaders, Headers, incomingHeaders } from './headers.js';
 import { URL } from './url.js';
 
 // https://fetch.spec.whatwg.org/#request-class, as far as it means something on a server.
@@ -21,6 +21,7 @@ function normalMethod(method) {
 }
 
 let abortIncoming;
+let partsOf;
 
 export class Request {
   #method = 'GET';
@@ -133,6 +134,14 @@ export class Request {
   static {
     mixinBody(Request, (request) => request.#body);
     abortIncoming = (request, reason) => request.#controller?.abort(reason);
+    partsOf = (request) => ({
+      method: request.#method,
+      url: request.#url,
+      headers: request.#headers === null ? request.#flatHeaders : flatHeaders(request.#headers),
+      body: request.#body,
+      redirect: request.#redirect,
+      signal: request.#signal,
+    });
   }
 }
 tag(Request, 'Request');
@@ -152,6 +161,9 @@ function cfOf(place) {
 }
 
 export function incomingRequest(parts) { return new Request(kIncoming, parts); }
+
+// What fetch() sends of it. `headers` are flat, `signal` may be null.
+export function requestParts(request) { return partsOf(request); }
 
 // The client of this request is gone.
 export function abortRequest(request, reason) { abortIncoming(request, reason); }

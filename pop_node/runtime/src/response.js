@@ -1,6 +1,6 @@
-import { extractBody, mixinBody } from './body.js';
+import { Body, extractBody, mixinBody } from './body.js';
 import { expose, tag } from './globals.js';
-import { flatHeaders, Headers, immutable } from './headers.js';
+import { flatHeaders, Headers, immutable, incomingHeaders } from './headers.js';
 import { URL } from './url.js';
 
 // https://fetch.spec.whatwg.org/#response-class
@@ -8,6 +8,7 @@ import { URL } from './url.js';
 const kNullBody = new Set([101, 103, 204, 205, 304]);
 const kRedirect = new Set([301, 302, 303, 307, 308]);
 const kError = Symbol('Response.error()');
+const kIncoming = Symbol('the answer to a fetch()');
 const kBadStatusText = /[^\t\x20-\x7E\x80-\xFF]/;
 
 let partsOf;
@@ -19,8 +20,19 @@ export class Response {
   #body;
   #type = 'default';
   #cf = undefined;
+  #url = '';
+  #redirected = false;
 
   constructor(body = null, init = undefined) {
+    if (body === kIncoming) {
+      this.#status = init.status;
+      this.#statusText = init.statusText;
+      this.#headers = incomingHeaders(init.headers);
+      this.#body = new Body(init.source, null, null);
+      this.#url = init.url;
+      this.#redirected = init.redirected;
+      return;
+    }
     if (body === kError) {
       this.#status = 0;
       this.#type = 'error';
@@ -65,9 +77,9 @@ export class Response {
     }
     return this.#headers;
   }
-  get redirected() { return false; }
+  get redirected() { return this.#redirected; }
   get type() { return this.#type; }
-  get url() { return ''; }
+  get url() { return this.#url; }
   get cf() { return this.#cf; }
 
   clone() {
@@ -79,6 +91,8 @@ export class Response {
     copy.#body = body;
     copy.#type = this.#type;
     copy.#status = this.#status;
+    copy.#url = this.#url;
+    copy.#redirected = this.#redirected;
     return copy;
   }
 
@@ -120,6 +134,8 @@ export class Response {
 }
 tag(Response, 'Response');
 expose('Response', Response);
+
+export function incomingResponse(parts) { return new Response(kIncoming, parts); }
 
 // Status, text, flat headers and Body of a Response; null for anything else.
 export function responseParts(response) { return partsOf(response); }
