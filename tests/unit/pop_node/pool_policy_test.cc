@@ -4,83 +4,24 @@
 
 #include <map>
 #include <set>
-#include <string>
 
 #include "common/random/random.h"
+#include "tests/unit/pop_node/pool_policy_words.h"
 
 namespace isopop::pop {
 namespace {
 
 using std::chrono::milliseconds;
 using std::chrono::seconds;
-using Gone = PoolPolicy::Gone;
-using Sharing = PoolPolicy::Sharing;
-
-constexpr GroupId kA{1};
-constexpr GroupId kB{2};
-constexpr GroupId kC{3};
-
-constexpr ExecutorId executor(std::uint64_t n) {
-  return ExecutorId{n};
-}
-constexpr TicketId ticket(std::uint64_t n) {
-  return TicketId{n};
-}
-
-template <typename Id>
-std::string number(Id id) {
-  return std::to_string(static_cast<std::uint64_t>(id));
-}
-
-// What an action means, in words.
-struct Describer {
-  std::string operator()(const StartExecutor& a) const {
-    return "start " + number(a.executor) + " of " + number(a.group);
-  }
-  std::string operator()(const StopExecutor& a) const { return "stop " + number(a.executor); }
-  std::string operator()(const AssignTicket& a) const {
-    return "assign " + number(a.ticket) + " to " + number(a.executor) +
-           (a.start == StartKind::kCold ? " cold" : "");
-  }
-  std::string operator()(const RejectTicket& a) const {
-    static const std::map<RejectReason, std::string> names = {
-        {RejectReason::kQueueFull, "full"},
-        {RejectReason::kQueueDeadline, "deadline"},
-        {RejectReason::kCannotStart, "cannot start"},
-        {RejectReason::kDraining, "draining"}};
-    return "reject " + number(a.ticket) + " " + names.at(a.reason);
-  }
-  std::string operator()(const ForgetGroup& a) const { return "forget " + number(a.group); }
-};
-
-using Words = std::vector<std::string>;
-
-class PoolPolicyTest : public ::testing::Test {
- protected:
-  void make(PoolLimits limits) { policy_ = PoolPolicy(limits, random()); }
-  static RandomStream random() { return {1, "pool_policy_test"}; }
-
-  Words actions() {
-    Words words;
-    for (const PoolAction& action : policy_.take_actions())
-      words.push_back(std::visit(Describer(), action));
-    return words;
-  }
-  void pass(std::chrono::nanoseconds time) {
-    now_ += time;
-    policy_.tick(now_);
-  }
-  // An executor of the group, ready and idle.
-  void warm_up(GroupId group, ExecutorId id, TicketId first) {
-    policy_.submit(group, first, now_);
-    policy_.executor_ready(id, now_);
-    policy_.finished(id, first, now_);
-    actions();
-  }
-
-  Instant now_{seconds(1000)};
-  PoolPolicy policy_{PoolLimits{.grow_after = milliseconds(50)}, random()};
-};
+using test::executor;
+using test::Gone;
+using test::kA;
+using test::kB;
+using test::kC;
+using test::PoolPolicyTest;
+using test::Sharing;
+using test::ticket;
+using test::Words;
 
 TEST_F(PoolPolicyTest, StartsTheFirstExecutorAtOnceAndCallsTheRequestCold) {
   policy_.add_group(kA, Sharing::kOneRequest);
@@ -404,11 +345,13 @@ TEST_F(PoolPolicyTest, KeepsItsPromisesUnderRandomEvents) {
   limits.shared_requests_max = 3;
   limits.queue_per_worker_max = 4;
   limits.queue_deadline = milliseconds(500);
+  limits.memory_budget_bytes = 1000;
+  limits.executor_bytes_expected = 150;
   make(limits);
   RandomStream random(7, "pool_policy_test");
   policy_.add_group(kA, Sharing::kOneRequest);
   policy_.add_group(kB, Sharing::kManyRequests);
-  policy_.add_group(kC, Sharing::kOneRequest);
+  policy_.add_group(kC, Sharing::kContainer);
 
   std::map<ExecutorId, GroupId> starting;
   std::map<ExecutorId, GroupId> ready;
@@ -443,6 +386,15 @@ TEST_F(PoolPolicyTest, KeepsItsPromisesUnderRandomEvents) {
     for (const auto& [t, e] : running) ++load[e];
     for (const auto& [e, n] : load) ASSERT_LE(n, ready.at(e) == kB ? 3U : 1U);
     ASSERT_LE(waiting.size(), 12U);
+    const PoolFigures figures = policy_.figures();
+    ASSERT_EQ(figures.executors, starting.size() + ready.size() + stopping.size());
+    ASSERT_EQ(figures.executors_starting, starting.size());
+    ASSERT_EQ(figures.running, running.size());
+    ASSERT_EQ(figures.waiting, waiting.size());
+    if (figures.memory_bytes > limits.memory_budget_bytes) {
+      // Nothing is kept that could go.
+      for (const auto& [e, group] : ready) ASSERT_GT(load[e], 0U) << "idle beyond the budget";
+    }
     if (const auto next = policy_.next_tick()) {
       ASSERT_GT(*next, now_) << "would spin";
     }
@@ -450,7 +402,7 @@ TEST_F(PoolPolicyTest, KeepsItsPromisesUnderRandomEvents) {
 
   for (int step = 0; step < 10'000; ++step) {
     now_ += milliseconds(random.below(30));
-    switch (random.below(7)) {
+    switch (random.below(8)) {
       case 0:
       case 1: {
         const TicketId id = ticket(++tickets);
@@ -485,7 +437,12 @@ TEST_F(PoolPolicyTest, KeepsItsPromisesUnderRandomEvents) {
           const ExecutorId id = ready.begin()->first;
           ready.erase(id);
           std::erase_if(running, [id](const auto& entry) { return entry.second == id; });
-          policy_.executor_gone(id, Gone::kCrashed, now_);
+          policy_.executor_gone(id, random.below(2) == 0 ? Gone::kCrashed : Gone::kSpent, now_);
+        }
+        break;
+      case 6:
+        if (!ready.empty()) {
+          policy_.executor_memory(ready.rbegin()->first, random.below(400), now_);
         }
         break;
       default:
