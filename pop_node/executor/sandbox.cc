@@ -110,7 +110,8 @@ void enter_namespaces(Report& report) {
 // number of statm, in pages. It includes the main stack, which the limit does not count: a few
 // pages.
 Result<std::uint64_t> private_memory_bytes() {
-  ISOPOP_TRY_ASSIGN(const int file, open_proc_self("statm"));
+  const int file = openat(g_prepared.proc, "self/statm", O_RDONLY | O_CLOEXEC);
+  if (file < 0) return errno_error("open /proc/self/statm", errno);
   std::array<char, 128> buffer{};
   const ssize_t size = read(file, buffer.data(), buffer.size());
   close(file);
@@ -181,13 +182,18 @@ std::vector<SandboxMeasure> confine_process() {
   report.add("landlock", prepare_landlock());
   report.add("memory-limit", unless_sanitized());
   report.add("seccomp", prepare_syscall_filter());
+  // A process that has changed its user may not open its own files in /proc.
+  prctl(PR_SET_DUMPABLE, 1);
   return report.take();
 }
 
 pid_t fork_confined() {
   const pid_t parent = getpid();
+  // The zygote has opened what it needs by now, and nobody else is to look into it.
+  if (!kSanitized) prctl(PR_SET_DUMPABLE, 0);
   const pid_t child = g_prepared.has_pid_namespaces ? fork_into_pid_namespace() : fork();
   if (child != 0) return child;
+  prctl(PR_SET_DUMPABLE, 1);
   prctl(PR_SET_PDEATHSIG, SIGKILL);
   // The parent may have ended before the call above. In a namespace of its own a child cannot see
   // that; it ends when its connection to the PoP does.
@@ -195,17 +201,8 @@ pid_t fork_confined() {
   return 0;
 }
 
-Result<int> open_proc_self(const char* name) {
-  // The files of /proc/self belong to root while a process is not dumpable, as it is after it has
-  // changed its user, and then itself may not open them.
-  const int dumpable = prctl(PR_GET_DUMPABLE);
-  prctl(PR_SET_DUMPABLE, 1);
-  const std::string path = "self/" + std::string(name);
-  const int file = openat(g_prepared.proc, path.c_str(), O_RDONLY | O_CLOEXEC);
-  const int reason = errno;
-  prctl(PR_SET_DUMPABLE, dumpable);
-  if (file < 0) return errno_error("open /proc/" + path, reason);
-  return file;
+int proc_directory() {
+  return g_prepared.proc;
 }
 
 Result<void> seal_process(const SealOptions& options) {

@@ -14,7 +14,7 @@ namespace isopop::executor {
 // thread:
 //
 //   confine_process()   once, in the zygote: nothing of the machine is in sight any more
-//   fork_confined()     for each executor, which then opens what it needs (open_proc_self())
+//   fork_confined()     for each executor, which then opens what it needs (proc_directory())
 //   seal_process()      in the executor, before the worker's code: compute and answer, no more
 //
 // What they do is a property of the process and cannot be undone, so these are functions, not an
@@ -32,9 +32,9 @@ namespace isopop::executor {
 // capabilities and ends with its parent. Handlers of pthread_atfork() do not run.
 [[nodiscard]] pid_t fork_confined();
 
-// Opens /proc/self/NAME of this process for reading, also when there is no /proc any more; until
-// the seal. The caller closes it.
-[[nodiscard]] Result<int> open_proc_self(const char* name);
+// A descriptor of /proc as it was, for openat(), when it is not in sight any more: "self" in it is
+// whoever looks. Good until the seal.
+[[nodiscard]] int proc_directory();
 
 struct SealOptions {
   // All others are closed.

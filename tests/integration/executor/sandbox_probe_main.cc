@@ -89,9 +89,8 @@ Surroundings make_surroundings() {
 // --- the child ---
 
 void seal(Surroundings& around, std::vector<int> also_kept = {}) {
-  const Result<int> page_map = executor::open_proc_self("pagemap");
-  if (!page_map.ok()) give_up(page_map.error().message);
-  around.page_map = page_map.value();
+  around.page_map =
+      checked(openat(executor::proc_directory(), "self/pagemap", O_RDONLY), "open the page map");
   also_kept.insert(also_kept.end(), {around.page_map, around.pipe, around.tcp_socket});
   const Result<void> sealed =
       executor::seal_process({.descriptors_kept = also_kept, .memory_bytes_max = kMemoryBytesMax});
