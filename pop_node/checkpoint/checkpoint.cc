@@ -112,8 +112,8 @@ Result<Checkpoint*> Checkpoint::create(const Options& options, SurvivingMemory& 
   // Bound lazily inside of the restorer, it would be written to the tables that were just restored.
   static_cast<void>(monotonic_ns());
   ISOPOP_TRY_ASSIGN(const DirtyPages dirty_pages,
-                    DirtyPages::open(options.finder, memory, options.proc));
-  ISOPOP_TRY_ASSIGN(const int maps, open_proc_self(options.proc, "maps"));
+                    DirtyPages::open(options.finder, memory, options.open_proc));
+  ISOPOP_TRY_ASSIGN(const int maps, options.open_proc("maps"));
   auto* checkpoint =
       new (memory.allocate(sizeof(Checkpoint))) Checkpoint(options, memory, dirty_pages);
   checkpoint->state_->maps = maps;
@@ -141,6 +141,13 @@ Checkpoint::Checkpoint(const Options& options, SurvivingMemory& memory, DirtyPag
   // makecontext passes ints, whatever its prototype says.
   makecontext(&state_->restorer, reinterpret_cast<void (*)()>(run_restorer), 2,
               static_cast<unsigned>(self), static_cast<unsigned>(self >> 32U));
+}
+
+std::vector<int> Checkpoint::descriptors() const {
+  std::vector<int> all = state_->saved.descriptors();
+  all.push_back(state_->maps);
+  if (dirty_pages_.descriptor() >= 0) all.push_back(dirty_pages_.descriptor());
+  return all;
 }
 
 std::size_t Checkpoint::own_pages() const {

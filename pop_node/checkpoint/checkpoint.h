@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <vector>
 
 #include "common/result/result.h"
 #include "pop_node/checkpoint/dirty_pages.h"
@@ -42,9 +43,8 @@ class Checkpoint final {
     // Saved runs of pages that are closer than this become one: each is a mapping, which costs more
     // than a few pages, above all at a fork.
     std::size_t gap_pages_max = 4;
-    // A descriptor of the /proc folder, where the file system of this process has none; used only
-    // by create(). All that later calls need is opened there.
-    int proc = -1;
+    // Used only by create(), which opens all that later calls need.
+    ProcOpener open_proc = open_proc_self;
     // After each restore compare all of memory with the checkpoint, as a proof; costs milliseconds.
     bool verify = false;
   };
@@ -83,6 +83,8 @@ class Checkpoint final {
   // has no use for them, and its children must not share the list.
   static void stop_journal() { MappingJournal::stop(); }
 
+  // What this checkpoint and its bases need to keep open.
+  [[nodiscard]] std::vector<int> descriptors() const;
   // Pages that this checkpoint saved, without those of its base.
   [[nodiscard]] std::size_t own_pages() const;
   [[nodiscard]] const Figures& figures() const { return figures_; }

@@ -29,13 +29,15 @@ enum class DirtyFinder : std::uint8_t {
 // it allocates nothing.
 class DirtyPages final {
  public:
-  // `proc` as for open_proc_self(). FAILED_PRECONDITION when the kernel cannot do what is asked
-  // for.
+  // FAILED_PRECONDITION when the kernel cannot do what is asked for.
   [[nodiscard]] static Result<DirtyPages> open(DirtyFinder finder, SurvivingMemory& memory,
-                                               int proc = -1);
+                                               ProcOpener open_proc);
 
   // Never kAutomatic.
   [[nodiscard]] DirtyFinder finder() const { return finder_; }
+
+  // Its descriptor; -1 when it needs none.
+  [[nodiscard]] int descriptor() const { return fd_; }
 
   // Appends the written parts of `range` to `found`, ascending, neighbours joined. False when
   // `found` is full. Not to be called with kDropAll.

@@ -4,10 +4,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include <array>
 #include <cerrno>
 #include <charconv>
-#include <cstdio>
 #include <string>
 #include <string_view>
 
@@ -77,12 +75,10 @@ Result<std::size_t> read_whole(int maps, std::span<char> text) {
 
 }  // namespace
 
-Result<int> open_proc_self(int proc, const char* name) {
-  std::array<char, 64> path{};
-  const char* const folder = proc < 0 ? "/proc/self/" : "self/";
-  std::snprintf(path.data(), path.size(), "%s%s", folder, name);
-  const int fd = openat(proc < 0 ? AT_FDCWD : proc, path.data(), O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return errno_error(std::string("open /proc/self/") + name, errno);
+Result<int> open_proc_self(const char* name) {
+  const std::string path = std::string("/proc/self/") + name;
+  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return errno_error("open " + path, errno);
   return fd;
 }
 

@@ -79,6 +79,15 @@ Result<void> SavedPages::save(const FixedVector<Range>& ranges) {
   return {};
 }
 
+std::vector<int> SavedPages::descriptors() const {
+  std::vector<int> all;
+  for (const Run& run : runs_) {
+    if (all.empty() || all.back() != run.fd) all.push_back(run.fd);
+  }
+  if (next_fd_ >= 0) all.push_back(next_fd_);
+  return all;
+}
+
 const SavedPages::Run* SavedPages::find(std::size_t layer, std::uintptr_t page) const {
   const Run* begin = runs_.begin() + layer_begin_[layer];
   const Run* end = runs_.begin() + layer_begin_[layer + 1];

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "common/result/result.h"
 #include "pop_node/checkpoint/memory_map.h"
@@ -43,6 +44,8 @@ class SavedPages final {
   // The saved content of a page; null when it was not saved.
   [[nodiscard]] const std::byte* content_of(std::uintptr_t page) const;
 
+  // The files of all layers, and the next one's if it is open.
+  [[nodiscard]] std::vector<int> descriptors() const;
   [[nodiscard]] std::size_t pages() const { return pages_; }
 
  private:

@@ -1,6 +1,7 @@
 #include "pop_node/executor/event_loop.h"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -13,6 +14,7 @@
 #include "pop_node/checkpoint/request_heap.h"
 #include "pop_node/executor/exit_codes.h"
 #include "pop_node/executor/fault_reader.h"
+#include "pop_node/executor/sandbox.h"
 
 namespace isopop::executor {
 namespace {
@@ -135,6 +137,7 @@ Result<void> EventLoop::load(LoadFrame frame) {
   LoadTimes times;
   std::optional<WorkerFault> fault;
   if (pristine) fault = prepare_checkpoint();
+  ISOPOP_TRY(seal());
   isolation_ = make_isolation(surroundings_, std::move(parts_.groundwork.environment), *worker_);
   if (!fault) fault = isolation_->load(times);
   if (!fault && pristine) {
@@ -165,6 +168,17 @@ std::optional<WorkerFault> EventLoop::prepare_checkpoint() {
   checkpoint_ = layer.value().checkpoint;
   parts_.channel.keep_input_in(layer.value().memory);
   return std::nullopt;
+}
+
+// From here on this process can only compute and answer: the worker's code comes next.
+Result<void> EventLoop::seal() {
+  SealOptions options{.descriptors_kept = {parts_.channel.descriptor(), STDERR_FILENO},
+                      .memory_bytes_max = std::uint64_t{worker_->limits.memory_mib} << 20U};
+  if (checkpoint_ != nullptr) {
+    const std::vector<int> needed = checkpoint_->descriptors();
+    options.descriptors_kept.insert(options.descriptors_kept.end(), needed.begin(), needed.end());
+  }
+  return seal_process(options);
 }
 
 // Returns once as taken, and again after each restore.

@@ -39,6 +39,7 @@ class EventLoop {
   [[nodiscard]] Result<void> take(InboundFrame frame);
   [[nodiscard]] Result<void> load(LoadFrame frame);
   [[nodiscard]] std::optional<WorkerFault> prepare_checkpoint();
+  [[nodiscard]] Result<void> seal();
   [[nodiscard]] checkpoint::Checkpoint::Point take_checkpoint(LoadTimes& times);
   [[nodiscard]] Result<void> start(RequestFrame frame);
   void proceed();

@@ -6,6 +6,7 @@
 #include "pop_node/executor/frames.h"
 #include "pop_node/executor/last_words.h"
 #include "pop_node/executor/realm.h"
+#include "pop_node/executor/sandbox.h"
 #include "pop_node/executor/snapshot_blob.h"
 #include "pop_node/executor/traffic.h"
 
@@ -98,8 +99,8 @@ Result<Groundwork::Layer> Groundwork::make_layer() const {
                     checkpoint::SurvivingMemory::create(kSurvivingBytes));
   ISOPOP_TRY_ASSIGN(
       checkpoint::Checkpoint * made,
-      checkpoint::Checkpoint::create({.finder = options_.finder, .proc = options_.proc}, memory,
-                                     options_.checkpoint));
+      checkpoint::Checkpoint::create({.finder = options_.finder, .open_proc = open_proc_self},
+                                     memory, options_.checkpoint));
   return Layer{.memory = memory, .checkpoint = made};
 }
 

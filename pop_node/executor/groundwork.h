@@ -23,7 +23,6 @@ class Groundwork {
     checkpoint::Checkpoint* checkpoint = nullptr;
     std::string no_checkpoint_reason;
     checkpoint::DirtyFinder finder = checkpoint::DirtyFinder::kAutomatic;
-    int proc = -1;  // as checkpoint::Checkpoint::Options has it
   };
   explicit Groundwork(Options options);
 

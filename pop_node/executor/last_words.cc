@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <new>
 #include <utility>
 
 #include "common/result/assert.h"
@@ -15,6 +16,9 @@ namespace {
 // Field 1 as a varint, and kPatchedId.
 constexpr std::array<char, 6> kIdField = {'\x08', '\xFF', '\xFF', '\xFF', '\xFF', '\x0F'};
 
+// A new handler has no object.
+const LastWords* g_new_handler_words = nullptr;  // NOLINT(*-non-const-global-variables)
+
 }  // namespace
 
 LastWords::LastWords(int descriptor, Texts cpu_limit, Texts memory_limit)
@@ -25,6 +29,11 @@ LastWords::LastWords(int descriptor, Texts cpu_limit, Texts memory_limit)
     ISOPOP_ASSERT(texts->top_level.size() <= kTextBytesMax, "last words to be short");
     ISOPOP_ASSERT(texts->request.size() <= kTextBytesMax, "last words to be short");
   }
+}
+
+void LastWords::answer_for_operator_new() {
+  g_new_handler_words = this;
+  std::set_new_handler([] { g_new_handler_words->say_and_exit(Reason::kMemoryLimit); });
 }
 
 void LastWords::say_and_exit(Reason reason) const {

@@ -1,6 +1,5 @@
 // isopop-executor: one worker's V8, talking to its PoP on descriptor 3. A parts list.
 
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -13,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "common/time/clock.h"
 #include "pop_node/checkpoint/checkpoint.h"
@@ -23,6 +23,7 @@
 #include "pop_node/executor/exit_codes.h"
 #include "pop_node/executor/groundwork.h"
 #include "pop_node/executor/last_words.h"
+#include "pop_node/executor/sandbox.h"
 #include "pop_node/executor/traffic.h"
 #include "pop_node/executor/zygote.h"
 
@@ -72,6 +73,10 @@ int check(Groundwork& groundwork) {
                        last_verdict(LastWords::Reason::kMemoryLimit));
   const auto watchdog = CpuWatchdog::create(last_words);
   if (!watchdog.ok()) return say_error(watchdog.error().message, kExitUnexpected);
+  const Result<void> sealed =
+      seal_process({.descriptors_kept = {STDOUT_FILENO, STDERR_FILENO},
+                    .memory_bytes_max = std::uint64_t{Limits().memory_mib} << 20U});
+  if (!sealed.ok()) return say_error(sealed.error().message, kExitUnexpected);
   std::string unsent;
   Traffic traffic(unsent, groundwork.clock);
   return check_worker({.traffic = traffic,
@@ -89,6 +94,7 @@ int serve(Groundwork& groundwork, int descriptor) {
   if (!channel.ok()) return say_error(channel.error().message, kExitUsage);
   LastWords last_words(descriptor, last_frames(LastWords::Reason::kCpuLimit),
                        last_frames(LastWords::Reason::kMemoryLimit));
+  last_words.answer_for_operator_new();
   const auto watchdog = CpuWatchdog::create(last_words);
   if (!watchdog.ok()) return say_error(watchdog.error().message, kExitUnexpected);
   EventLoop loop({.channel = channel.value(),
@@ -103,11 +109,12 @@ int serve(Groundwork& groundwork, int descriptor) {
 }
 
 // In the zygote until the PoP has gone, and in each of its children, which serve.
-int raise_executors(Groundwork& groundwork, std::uint32_t start_us) {
+int raise_executors(Groundwork& groundwork, const std::vector<SandboxMeasure>& measures,
+                    std::uint32_t start_us) {
   Result<Zygote> zygote = Zygote::open(kPopDescriptor);
   if (!zygote.ok()) return say_error(zygote.error().message, kExitUsage);
   const Result<void> ready = zygote.value().say_ready(
-      {.measures = {}, .dirty_finder = groundwork.finder_name(), .start_us = start_us});
+      {.measures = measures, .dirty_finder = groundwork.finder_name(), .start_us = start_us});
   if (!ready.ok()) return say_error(ready.error().message, kExitUnexpected);
   const Result<std::optional<int>> served = zygote.value().run();
   if (!served.ok()) return say_error(served.error().message, kExitContract);
@@ -119,44 +126,54 @@ struct Options {
   checkpoint::DirtyFinder finder = checkpoint::DirtyFinder::kAutomatic;
 };
 
+struct Prepared {
+  std::vector<SandboxMeasure> measures;
+  Groundwork::Options ground;
+  Instant start;
+};
+
 // Runs on a stack that a checkpoint covers, where there is one.
-int work(const Options& options, Groundwork::Options ground, Instant start) {
-  Groundwork groundwork(std::move(ground));
+int work(const Options& options, const Prepared& prepared) {
+  Groundwork groundwork(prepared.ground);
   if (options.mode == Options::Mode::kCheck) return check(groundwork);
   groundwork.rehearse();
   if (const Result<void> saved = groundwork.save(); !saved.ok()) {
     return say_error(saved.error().message, kExitUnexpected);
   }
   if (options.mode == Options::Mode::kServe) return serve(groundwork, kPopDescriptor);
-  const auto start_us =
-      std::chrono::duration_cast<std::chrono::microseconds>(groundwork.clock.now() - start);
-  return raise_executors(groundwork, static_cast<std::uint32_t>(start_us.count()));
+  const auto start_us = std::chrono::duration_cast<std::chrono::microseconds>(
+      groundwork.clock.now() - prepared.start);
+  return raise_executors(groundwork, prepared.measures,
+                         static_cast<std::uint32_t>(start_us.count()));
 }
 
-// Makes the checkpoint that all others are layers above, and goes to work on its stack.
+// Confines the process, makes the checkpoint that all others are layers above, and goes to work on
+// its stack.
 int prepare(const Options& options) {
-  const Instant start = SystemClock().now();
+  Prepared prepared;
+  prepared.start = SystemClock().now();
+  prepared.ground.finder = options.finder;
   checkpoint::configure_malloc();
-  Groundwork::Options ground{.finder = options.finder};
+  prepared.measures = confine_process();
   Result<checkpoint::SurvivingMemory> memory = checkpoint::SurvivingMemory::create(kSurvivingBytes);
   if (!memory.ok()) return say_error(memory.error().message, kExitUnexpected);
   const Result<checkpoint::Checkpoint*> made = checkpoint::Checkpoint::create(
-      {.finder = options.finder, .gap_pages_max = kGapPagesMax}, memory.value());
+      {.finder = options.finder, .gap_pages_max = kGapPagesMax, .open_proc = open_proc_self},
+      memory.value());
   if (!made.ok()) {
-    ground.no_checkpoint_reason = made.error().message;
-    return work(options, std::move(ground), start);
+    prepared.ground.no_checkpoint_reason = made.error().message;
+    return work(options, prepared);
   }
-  ground.checkpoint = made.value();
+  prepared.ground.checkpoint = made.value();
   struct Call {
     const Options& options;
-    Groundwork::Options ground;
-    Instant start;
+    const Prepared& prepared;
     int exit_code = kExitUnexpected;
-  } call{.options = options, .ground = ground, .start = start};
+  } call{.options = options, .prepared = prepared};
   made.value()->on_stack(
       [](void* argument) {
         auto& self = *static_cast<Call*>(argument);
-        self.exit_code = work(self.options, std::move(self.ground), self.start);
+        self.exit_code = work(self.options, self.prepared);
       },
       &call);
   return call.exit_code;
@@ -183,9 +200,6 @@ Result<Options> read_options(std::span<char*> arguments) {
 }
 
 int run(std::span<char*> arguments) {
-  // A crash is the PoP's to report; a core file of somebody's worker helps nobody.
-  const rlimit no_core{.rlim_cur = 0, .rlim_max = 0};
-  ::setrlimit(RLIMIT_CORE, &no_core);
   if (arguments.size() == 2 && std::string_view(arguments[1]) == "--help") {
     std::fputs(kUsage, stdout);
     return kExitDone;

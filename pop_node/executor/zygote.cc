@@ -1,7 +1,6 @@
 #include "pop_node/executor/zygote.h"
 
 #include <poll.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -13,6 +12,8 @@
 #include <csignal>
 #include <cstring>
 #include <utility>
+
+#include "pop_node/executor/sandbox.h"
 
 namespace isopop::executor {
 namespace {
@@ -101,7 +102,7 @@ Result<std::optional<int>> Zygote::take_order(bool& closed) {
   if (!packet) return std::optional<int>();
   ISOPOP_TRY_ASSIGN(const ForkOrder order, decode_zygote_message(packet->bytes));
   if (packet->descriptor.get() < 0) return invalid_argument("an order to fork without a socket");
-  const pid_t pid = ::fork();
+  const pid_t pid = fork_confined();
   if (pid == 0) {
     become_child();
     return std::optional(packet->descriptor.release());
@@ -121,8 +122,6 @@ Result<std::optional<int>> Zygote::take_order(bool& closed) {
 }
 
 void Zygote::become_child() {
-  // Its end ends the child: whoever keeps the sockets then is not there any more.
-  ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   ::close(descriptor_);
   descriptor_ = -1;
   child_ended_ = UniqueFd();
