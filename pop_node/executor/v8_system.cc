@@ -7,6 +7,8 @@
 #include <string_view>
 #include <utility>
 
+#include "pop_node/executor/random_numbers.h"
+
 namespace isopop::executor {
 namespace {
 
@@ -70,6 +72,12 @@ class Platform final : public v8::Platform {
 V8System::V8System(const FrozenClock& clock)
     : inner_(v8::platform::NewSingleThreadedDefaultPlatform()) {
   v8::V8::SetFlagsFromString(kFlags.data(), kFlags.size());
+  // V8 by itself reads /dev/urandom, and takes the time where there is none: behind the sandbox's
+  // seal, where isolates are made too.
+  v8::V8::SetEntropySource([](unsigned char* buffer, std::size_t length) {
+    draw_from_kernel(buffer, length);
+    return true;
+  });
   platform_ = std::make_unique<Platform>(inner_.get(), clock);
   v8::V8::InitializePlatform(platform_.get());
   v8::V8::Initialize();
