@@ -10,7 +10,7 @@ namespace isopop::executor {
 // The time that a worker sees. It stands still while code runs and moves when something comes in
 // from outside, so that code cannot time itself or others; and it is the PoP's time, not this
 // machine's: a request brings it. Before the first request it is 1970, as there is nothing to
-// compare with. Never goes backwards. Lives on one thread.
+// compare with. Never goes backwards within an environment. Lives on one thread.
 class FrozenClock {
  public:
   explicit FrozenClock(const Clock& clock) : clock_(clock) {}
@@ -21,6 +21,9 @@ class FrozenClock {
     base_at_ = clock_.now();
     shown_ms_ = shown_ms_ > base_ms_ ? shown_ms_ : base_ms_;
   }
+
+  // Back to before the first request, for the top level of an environment that is made anew.
+  void forget() { base_ms_ = shown_ms_ = 0.0; }
 
   // Something else came in: moves on by the time that has passed.
   void advance() {

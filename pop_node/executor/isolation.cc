@@ -139,7 +139,7 @@ class FreshIsolation final : public IsolationStrategy {
   void run(const RequestFrame& request) {
     const Instant before = surroundings_.clock.now();
     running_ = request.id;
-    surroundings_.frozen_clock.arrive(request.wall_time_us);
+    surroundings_.frozen_clock.forget();
     environment_ = std::make_unique<Environment>(surroundings_.v8_system, surroundings_.snapshot,
                                                  std::size_t{load_.limits.heap_mib} << 20U);
     realm_ = std::make_unique<Realm>(surroundings_, *environment_, load_);
@@ -149,6 +149,7 @@ class FreshIsolation final : public IsolationStrategy {
       surroundings_.traffic.finish(request.id, times.compile_us + times.top_level_us);
       return;
     }
+    surroundings_.frozen_clock.arrive(request.wall_time_us);
     surroundings_.traffic.started(request.id, microseconds_since(before, surroundings_.clock));
     realm_->start(request);
   }
