@@ -112,8 +112,8 @@ Result<Checkpoint*> Checkpoint::create(const Options& options, SurvivingMemory& 
   // Bound lazily inside of the restorer, it would be written to the tables that were just restored.
   static_cast<void>(monotonic_ns());
   ISOPOP_TRY_ASSIGN(const DirtyPages dirty_pages,
-                    DirtyPages::open(options.finder, memory, options.open_proc));
-  ISOPOP_TRY_ASSIGN(const int maps, options.open_proc("maps"));
+                    DirtyPages::open(options.finder, memory, options.proc));
+  ISOPOP_TRY_ASSIGN(const int maps, open_proc_self(options.proc, "maps"));
   auto* checkpoint =
       new (memory.allocate(sizeof(Checkpoint))) Checkpoint(options, memory, dirty_pages);
   checkpoint->state_->maps = maps;

@@ -43,8 +43,8 @@ class Checkpoint final {
     // Saved runs of pages that are closer than this become one: each is a mapping, which costs more
     // than a few pages, above all at a fork.
     std::size_t gap_pages_max = 4;
-    // Used only by create(), which opens all that later calls need.
-    ProcOpener open_proc = open_proc_self;
+    // As for open_proc_self(); used only by create(), which opens all that later calls need.
+    int proc = -1;
     // After each restore compare all of memory with the checkpoint, as a proof; costs milliseconds.
     bool verify = false;
   };

@@ -80,11 +80,10 @@ Result<DirtyFinder> parse_dirty_finder(std::string_view text) {
       text));
 }
 
-Result<DirtyPages> DirtyPages::open(DirtyFinder finder, SurvivingMemory& memory,
-                                    ProcOpener open_proc) {
+Result<DirtyPages> DirtyPages::open(DirtyFinder finder, SurvivingMemory& memory, int proc) {
   auto* buffer = static_cast<std::uint64_t*>(memory.allocate(kBufferWords * sizeof(std::uint64_t)));
   if (finder == DirtyFinder::kDropAll) return DirtyPages(finder, -1, buffer);
-  const Result<int> pagemap = open_proc("pagemap");
+  const Result<int> pagemap = open_proc_self(proc, "pagemap");
   if (!pagemap.ok()) {
     if (finder == DirtyFinder::kAutomatic) return DirtyPages(DirtyFinder::kDropAll, -1, buffer);
     return pagemap.error();

@@ -29,9 +29,9 @@ enum class DirtyFinder : std::uint8_t {
 // it allocates nothing.
 class DirtyPages final {
  public:
-  // FAILED_PRECONDITION when the kernel cannot do what is asked for.
+  // `proc` as for open_proc_self(). FAILED_PRECONDITION when the kernel cannot do what is asked.
   [[nodiscard]] static Result<DirtyPages> open(DirtyFinder finder, SurvivingMemory& memory,
-                                               ProcOpener open_proc);
+                                               int proc = -1);
 
   // Never kAutomatic.
   [[nodiscard]] DirtyFinder finder() const { return finder_; }

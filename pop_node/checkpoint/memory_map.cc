@@ -75,9 +75,9 @@ Result<std::size_t> read_whole(int maps, std::span<char> text) {
 
 }  // namespace
 
-Result<int> open_proc_self(const char* name) {
-  const std::string path = std::string("/proc/self/") + name;
-  const int fd = open(path.c_str(), O_RDONLY | O_CLOEXEC);
+Result<int> open_proc_self(int proc, const char* name) {
+  const std::string path = std::string(proc < 0 ? "/proc/self/" : "self/") + name;
+  const int fd = openat(proc < 0 ? AT_FDCWD : proc, path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) return errno_error("open " + path, errno);
   return fd;
 }

@@ -41,9 +41,9 @@ struct Mapping {
 // The name that the files of saved pages have in /proc/self/maps.
 inline constexpr const char* kSavedPagesName = "isopop-checkpoint";
 
-// Opens /proc/self/NAME for reading. A process whose file system has no /proc brings its own.
-using ProcOpener = Result<int> (*)(const char* name);
-[[nodiscard]] Result<int> open_proc_self(const char* name);
+// Opens /proc/self/NAME for reading; with `proc`, a descriptor of the directory /proc, where the
+// file system of this process has none (any more).
+[[nodiscard]] Result<int> open_proc_self(int proc, const char* name);
 
 // Reads the process's mappings, in ascending order, without allocating. `maps` is a descriptor of
 // its /proc/self/maps, `text` is scratch that must hold the whole file. RESOURCE_EXHAUSTED when

@@ -99,8 +99,8 @@ Result<Groundwork::Layer> Groundwork::make_layer() const {
                     checkpoint::SurvivingMemory::create(kSurvivingBytes));
   ISOPOP_TRY_ASSIGN(
       checkpoint::Checkpoint * made,
-      checkpoint::Checkpoint::create({.finder = options_.finder, .open_proc = open_proc_self},
-                                     memory, options_.checkpoint));
+      checkpoint::Checkpoint::create({.finder = options_.finder, .proc = proc_directory()}, memory,
+                                     options_.checkpoint));
   return Layer{.memory = memory, .checkpoint = made};
 }
 

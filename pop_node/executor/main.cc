@@ -158,7 +158,7 @@ int prepare(const Options& options) {
   Result<checkpoint::SurvivingMemory> memory = checkpoint::SurvivingMemory::create(kSurvivingBytes);
   if (!memory.ok()) return say_error(memory.error().message, kExitUnexpected);
   const Result<checkpoint::Checkpoint*> made = checkpoint::Checkpoint::create(
-      {.finder = options.finder, .gap_pages_max = kGapPagesMax, .open_proc = open_proc_self},
+      {.finder = options.finder, .gap_pages_max = kGapPagesMax, .proc = proc_directory()},
       memory.value());
   if (!made.ok()) {
     prepared.ground.no_checkpoint_reason = made.error().message;
