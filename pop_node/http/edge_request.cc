@@ -178,7 +178,7 @@ void EdgeRequest::send_head() {
   head.set_body_complete(fits && body_complete_);
   // What did not fit is the upload's to send.
   if (!fits) body_complete_ = false;
-  run_->send_head(std::move(head));
+  run_->send_head(std::move(head), {.ray = ray_});
 }
 
 asio::awaitable<void> EdgeRequest::upload(EdgeRequest& self) {

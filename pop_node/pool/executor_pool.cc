@@ -57,12 +57,13 @@ ExecutorPool::~ExecutorPool() {
   zygote_->close();
 }
 
-std::unique_ptr<ExecutorRun> ExecutorPool::submit(const LiveWorkerPtr& worker) {
+std::unique_ptr<ExecutorRun> ExecutorPool::submit(const LiveWorkerPtr& worker,
+                                                  PoolPolicy::Turn turn) {
   auto state = std::make_shared<RunState>(io_);
   state->ticket = TicketId{++last_ticket_};
   state->group = group_of(worker);
   waiting_[state->ticket] = state;
-  policy_.submit(state->group, state->ticket, clock_.now());
+  policy_.submit(state->group, state->ticket, clock_.now(), turn);
   carry_out();
   return std::make_unique<ExecutorRun>(alive_, std::move(state));
 }
@@ -141,7 +142,8 @@ Result<std::shared_ptr<ExecutorProcess>> ExecutorPool::start_process(ExecutorId 
                              .stop_grace = options_.stop_grace,
                              .silence_grace = options_.silence_grace,
                              .wall_limit = std::chrono::milliseconds(limits.wall_ms()),
-                             .memory_bytes_max = limits.memory_mib() * 1024ULL * 1024},
+                             .memory_bytes_max = limits.memory_mib() * 1024ULL * 1024,
+                             .subrequests_max = limits.subrequests()},
       events_of(id, group_id));
   ISOPOP_TRY(process->start(*zygote_, *load));
   return process;
@@ -203,6 +205,12 @@ ExecutorProcess::Events ExecutorPool::events_of(ExecutorId id, GroupId group) {
       .on_restored = guarded([group](ExecutorPool& pool, const v1::RestoreFigures& figures) {
         pool.restored(group, figures);
       }),
+      .open_subrequests = [weak](const SubrequestOrigin& origin,
+                                 SubresponseSink& sink) -> std::unique_ptr<SubrequestGroup> {
+        const auto pool = weak.lock();
+        if (pool == nullptr || !(*pool)->open_subrequests_) return nullptr;
+        return (*pool)->open_subrequests_(origin, sink);
+      },
   };
 }
 
@@ -366,7 +374,8 @@ const RunRefusal& ExecutorRun::refusal() const {
   return *state_->refusal;
 }
 
-void ExecutorRun::send_head(v1::RequestHead head) {
+void ExecutorRun::send_head(v1::RequestHead head, RunLineage lineage) {
+  state_->lineage = std::move(lineage);
   if (state_->channel != nullptr) state_->channel->send_head(*state_, std::move(head));
 }
 

@@ -55,7 +55,8 @@ class ExecutorPool final {
   ExecutorPool& operator=(const ExecutorPool&) = delete;
 
   // Puts one request of this version in line.
-  [[nodiscard]] std::unique_ptr<ExecutorRun> submit(const LiveWorkerPtr& worker);
+  [[nodiscard]] std::unique_ptr<ExecutorRun> submit(
+      const LiveWorkerPtr& worker, PoolPolicy::Turn turn = PoolPolicy::Turn::kLast);
   // No new request will come for it.
   void retire(const LiveWorkerPtr& worker);
 
@@ -78,6 +79,9 @@ class ExecutorPool final {
   void on_restored(std::function<void(const v1::RestoreFigures&)> callback) {
     on_restored_ = std::move(callback);
   }
+
+  // Who answers what workers ask of each other. Before the first request.
+  void serve_subrequests(SubrequestOpener opener) { open_subrequests_ = std::move(opener); }
 
   // Bundles that retired versions may still need.
   [[nodiscard]] std::set<std::string> bundles_in_use() const;
@@ -129,6 +133,7 @@ class ExecutorPool final {
   ExecutorPoolCounters counters_;
   std::map<std::string, WorkerCounters, std::less<>> worker_counters_;
   std::function<void()> on_forgotten_;
+  SubrequestOpener open_subrequests_;
   std::function<void(const v1::RestoreFigures&)> on_restored_;
   std::uint64_t last_group_ = 0;
   std::uint64_t last_ticket_ = 0;

@@ -41,7 +41,8 @@ ExecutorProcess::ExecutorProcess(asio::io_context& io, const Clock& clock,
       options_(std::move(options)),
       events_(std::move(events)),
       socket_(io),
-      watch_timer_(io) {}
+      watch_timer_(io),
+      protocol_(options_.subrequests_max) {}
 
 ExecutorProcess::~ExecutorProcess() {
   lose_all_runs();
@@ -86,7 +87,7 @@ asio::awaitable<void> ExecutorProcess::serve(std::shared_ptr<ExecutorProcess> se
 }
 
 PoolPolicy::Gone ExecutorProcess::how_it_went() const {
-  if (is_stopping_) return PoolPolicy::Gone::kAsAsked;
+  if (is_stopping_ && !is_ending_) return PoolPolicy::Gone::kAsAsked;
   switch (child_->fate()) {
     case ExecutorChild::Fate::kDiedWithZygote:
       return PoolPolicy::Gone::kSpent;
@@ -124,6 +125,16 @@ asio::awaitable<void> ExecutorProcess::read_frames() {
       if (is_broken_) co_return;
     }
   }
+}
+
+// One that used up its time or memory ends by itself, in most modes. It gets no more work in any,
+// so that no request meets its end.
+void ExecutorProcess::note_limit(v1::FailureKind kind) {
+  told_limit_ = is_limit(kind);
+  if (!told_limit_) return;
+  events_.on_breach(kind);
+  if (kind == v1::FAILURE_KIND_WALL_LIMIT || std::exchange(is_ending_, true)) return;
+  events_.on_broken();
 }
 
 // Waits until the process has ended; one that was asked to gets its grace, any other is killed now.
@@ -246,12 +257,14 @@ Result<void> ExecutorProcess::handle(v1::Frame frame) {
       deliver(std::move(*frame.mutable_response_body()));
       break;
     case v1::Frame::kFailure:
-      told_limit_ = is_limit(frame.failure().kind());
-      if (told_limit_) events_.on_breach(frame.failure().kind());
+      note_limit(frame.failure().kind());
       deliver(std::move(*frame.mutable_failure()));
       break;
     case v1::Frame::kFinished:
       finish(frame.finished());
+      break;
+    case v1::Frame::kSubrequest:
+      take_subrequest(std::move(*frame.mutable_subrequest()));
       break;
     case v1::Frame::kCredit:
       if (const auto found = in_flight_.find(frame.credit().id()); found != in_flight_.end()) {
@@ -291,7 +304,12 @@ void ExecutorProcess::send_head(RunState& run, v1::RequestHead head) {
   ISOPOP_ASSERT(found != unsent_.end(), "a run that was assigned here");
   run.request_id = ++last_request_id_;
   head.set_id(run.request_id);
-  in_flight_[run.request_id] = {found->second, run.ticket, clock_.now()};
+  InFlight& request = in_flight_[run.request_id];
+  request.run = found->second;
+  request.ticket = run.ticket;
+  request.turn_since = clock_.now();
+  request.origin = {
+      .parent = run.request_id, .lineage = std::move(run.lineage), .client = head.client()};
   unsent_.erase(found);
   protocol_.request_sent(head);
   v1::Frame frame;
@@ -339,6 +357,8 @@ void ExecutorProcess::abandon(RunState& run) {
   found->second.run = nullptr;
   found->second.turn_since = clock_.now();
   if (protocol_.is_settled(run.request_id)) return;
+  found->second.is_cancelled = true;
+  found->second.subrequests.reset();
   v1::Frame frame;
   frame.mutable_cancel()->set_id(run.request_id);
   send(frame);
@@ -355,10 +375,41 @@ void ExecutorProcess::deliver(Message message) {
   run->arrived.notify();
 }
 
+void ExecutorProcess::take_subrequest(v1::Subrequest part) {
+  const auto found = in_flight_.find(part.parent());
+  if (found == in_flight_.end() || found->second.is_cancelled) return;
+  InFlight& request = found->second;
+  request.turn_since = clock_.now();
+  if (request.subrequests == nullptr) {
+    request.subrequests = events_.open_subrequests(request.origin, *this);
+  }
+  if (request.subrequests != nullptr) request.subrequests->take(std::move(part));
+}
+
+bool ExecutorProcess::is_under_way(std::uint32_t parent, std::uint32_t id) const {
+  const SubrequestLedger* ledger = protocol_.subrequests(parent);
+  return ledger != nullptr && ledger->is_under_way(id);
+}
+
+std::size_t ExecutorProcess::subresponse_window(std::uint32_t parent, std::uint32_t id) const {
+  const SubrequestLedger* ledger = protocol_.subrequests(parent);
+  return ledger == nullptr ? 0 : ledger->window(id);
+}
+
+void ExecutorProcess::send_subresponse(v1::Subresponse part) {
+  protocol_.subresponse_sent(part);
+  if (const auto found = in_flight_.find(part.parent()); found != in_flight_.end()) {
+    found->second.turn_since = clock_.now();
+  }
+  v1::Frame frame;
+  *frame.mutable_subresponse() = std::move(part);
+  send(frame);
+}
+
 void ExecutorProcess::finish(const v1::Finished& finished) {
   const auto found = in_flight_.find(finished.id());
   if (found == in_flight_.end()) return;
-  const InFlight request = std::move(found->second);
+  InFlight request = std::move(found->second);
   in_flight_.erase(found);
   if (request.run != nullptr) {
     request.run->events.emplace_back(RunFinished());
@@ -369,6 +420,7 @@ void ExecutorProcess::finish(const v1::Finished& finished) {
   }
   if (finished.has_restore()) events_.on_restored(finished.restore());
   events_.on_finished(request.ticket);
+  if (is_ending_ && in_flight_.empty() && unsent_.empty()) stop();
 }
 
 std::optional<std::uint64_t> ExecutorProcess::memory_bytes() const {

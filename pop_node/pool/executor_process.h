@@ -30,6 +30,7 @@ struct ExecutorProcessOptions {
   std::chrono::nanoseconds silence_grace = std::chrono::seconds(2);
   std::chrono::nanoseconds wall_limit = std::chrono::seconds(30);
   std::uint64_t memory_bytes_max = 256ULL * 1024 * 1024;  // what it may say that it uses
+  std::uint32_t subrequests_max = 50;                     // of one request
 };
 
 // One executor and the socket to it: has it forked, loads the worker into it, carries frames both
@@ -38,6 +39,7 @@ struct ExecutorProcessOptions {
 // `on_gone` is called once, when the process has ended. A session: its coroutine keeps it alive
 // until then. Lives on the PoP's event loop.
 class ExecutorProcess final : public RunChannel,
+                              public SubresponseSink,
                               public std::enable_shared_from_this<ExecutorProcess> {
  public:
   struct Events {
@@ -49,6 +51,7 @@ class ExecutorProcess final : public RunChannel,
     std::function<void(const v1::WorkerFault&)> on_load_fault;
     std::function<void(v1::FailureKind)> on_breach;  // a request reached a limit
     std::function<void(const v1::RestoreFigures&)> on_restored;
+    SubrequestOpener open_subrequests;
   };
 
   ExecutorProcess(asio::io_context& io, const Clock& clock, ExecutorProcessOptions options,
@@ -75,11 +78,19 @@ class ExecutorProcess final : public RunChannel,
   void grant(const RunState& run, std::size_t bytes) override;
   void abandon(RunState& run) override;
 
+  [[nodiscard]] bool is_under_way(std::uint32_t parent, std::uint32_t id) const override;
+  [[nodiscard]] std::size_t subresponse_window(std::uint32_t parent,
+                                               std::uint32_t id) const override;
+  void send_subresponse(v1::Subresponse part) override;
+
  private:
   struct InFlight {
     std::shared_ptr<RunState> run;  // null: abandoned, only Finished is awaited
     TicketId ticket{};
     Instant turn_since;
+    SubrequestOrigin origin;
+    std::unique_ptr<SubrequestGroup> subrequests;  // once it has made one
+    bool is_cancelled = false;
   };
 
   static asio::awaitable<void> serve(std::shared_ptr<ExecutorProcess> self);
@@ -91,9 +102,11 @@ class ExecutorProcess final : public RunChannel,
   void send(std::string_view bytes);
   [[nodiscard]] PoolPolicy::Gone how_it_went() const;
   [[nodiscard]] Result<void> handle(v1::Frame frame);
+  void note_limit(v1::FailureKind kind);
   void handle_loaded(const v1::Loaded& loaded);
   template <typename Message>
   void deliver(Message message);
+  void take_subrequest(v1::Subrequest part);
   void finish(const v1::Finished& finished);
   void lose_all_runs();
   void break_off(ExecutorLost::Why why, std::string_view reason);
@@ -113,6 +126,7 @@ class ExecutorProcess final : public RunChannel,
   bool is_writing_ = false;
   bool is_unwatched_ = false;  // the watch sleeps until there is something in flight
   bool told_limit_ = false;    // its last word on a request was that it reached a limit
+  bool is_ending_ = false;     // after a limit: it gets no more work
   bool is_ready_ = false;
   bool is_stopping_ = false;
   bool is_broken_ = false;

@@ -41,6 +41,17 @@ void ExecutorProtocol::granted(std::uint32_t id, std::size_t bytes) {
   ISOPOP_ASSERT(found->second.receive_window <= kBodyWindowBytes, "no credit that was not used");
 }
 
+void ExecutorProtocol::subresponse_sent(const v1::Subresponse& part) {
+  const auto found = requests_.find(part.parent());
+  ISOPOP_ASSERT(found != requests_.end(), "an answer for a request that is not over");
+  found->second.subrequests.sent(part);
+}
+
+const SubrequestLedger* ExecutorProtocol::subrequests(std::uint32_t parent) const {
+  const auto found = requests_.find(parent);
+  return found == requests_.end() ? nullptr : &found->second.subrequests;
+}
+
 std::size_t ExecutorProtocol::send_window(std::uint32_t id) const {
   const auto found = requests_.find(id);
   return found == requests_.end() ? 0 : found->second.send_window;
@@ -78,6 +89,8 @@ Result<ExecutorProtocol::Verdict> ExecutorProtocol::check(const v1::Frame& frame
       return check_request_frame(frame, frame.finished().id());
     case v1::Frame::kCredit:
       return check_request_frame(frame, frame.credit().id());
+    case v1::Frame::kSubrequest:
+      return check_request_frame(frame, frame.subrequest().parent());
     case v1::Frame::kLog:
       return Verdict::kDeliver;
     case v1::Frame::kLoaded:
@@ -111,10 +124,18 @@ Result<ExecutorProtocol::Verdict> ExecutorProtocol::check_request_frame(const v1
       request.send_window += frame.credit().bytes();
       if (request.send_window > kBodyWindowBytes) return violation("credit for bytes never sent");
       break;
+    case v1::Frame::kSubrequest:
+      return check_subrequest(frame.subrequest(), request);
     default:  // Finished
       requests_.erase(found);
   }
   return Verdict::kDeliver;
+}
+
+Result<ExecutorProtocol::Verdict> ExecutorProtocol::check_subrequest(const v1::Subrequest& part,
+                                                                     Request& request) const {
+  ISOPOP_TRY_ASSIGN(const auto verdict, request.subrequests.check(part, subrequests_max_));
+  return verdict == SubrequestLedger::Verdict::kDeliver ? Verdict::kDeliver : Verdict::kDrop;
 }
 
 Result<void> ExecutorProtocol::check_head(const v1::ResponseHead& head, Request& request) {

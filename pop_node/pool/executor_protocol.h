@@ -6,6 +6,7 @@
 
 #include "common/result/result.h"
 #include "isopop/v1/executor.pb.h"
+#include "pop_node/pool/subrequest_ledger.h"
 
 namespace isopop::pop {
 
@@ -14,13 +15,20 @@ namespace isopop::pop {
 // protocol and has to go. Pure; one object an executor.
 class ExecutorProtocol {
  public:
+  // How many requests of its own a request may make.
+  explicit ExecutorProtocol(std::uint32_t subrequests_max = 0)
+      : subrequests_max_(subrequests_max) {}
+
   // The PoP's side, as it happens.
   void request_sent(const v1::RequestHead& head);
   void body_sent(std::uint32_t id, std::size_t bytes, bool last);
   void granted(std::uint32_t id, std::size_t bytes);
+  void subresponse_sent(const v1::Subresponse& part);
 
   // What may still be sent of a request's body now; 0 also when the request is over.
   [[nodiscard]] std::size_t send_window(std::uint32_t id) const;
+  // Of an answer to a request's own request; null when that request is over.
+  [[nodiscard]] const SubrequestLedger* subrequests(std::uint32_t parent) const;
   // Whether it is the executor's turn: nothing it sent is waiting for the client, and it lacks
   // nothing from the client either.
   [[nodiscard]] bool is_executors_turn(std::uint32_t id) const;
@@ -38,12 +46,15 @@ class ExecutorProtocol {
     std::size_t receive_window = 0;
     bool has_head = false;
     bool is_answered = false;  // whole response, or failure
+    SubrequestLedger subrequests;
   };
 
   Result<Verdict> check_request_frame(const v1::Frame& frame, std::uint32_t id);
+  Result<Verdict> check_subrequest(const v1::Subrequest& part, Request& request) const;
   static Result<void> check_head(const v1::ResponseHead& head, Request& request);
   static Result<void> take_body(std::size_t bytes, Request& request);
 
+  std::uint32_t subrequests_max_;
   bool loaded_ = false;
   std::uint32_t last_id_ = 0;
   std::map<std::uint32_t, Request> requests_;

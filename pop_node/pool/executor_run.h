@@ -13,6 +13,7 @@
 #include "isopop/v1/executor.pb.h"
 #include "pop_node/pool/pool_policy.h"
 #include "pop_node/pool/signal.h"
+#include "pop_node/pool/subrequest_port.h"
 
 namespace isopop::pop {
 
@@ -58,6 +59,7 @@ struct RunState {
   std::optional<RunRefusal> refusal;
   RunChannel* channel = nullptr;  // the executor it was assigned to; null before and after
   StartKind start = StartKind::kReady;
+  RunLineage lineage;
   std::uint32_t request_id = 0;  // 0 until the head was sent
   std::deque<RunEvent> events;   // bounded by the credit the run gave
   bool is_over = false;          // no event comes behind those in `events`
@@ -84,7 +86,7 @@ class ExecutorRun final {
   [[nodiscard]] StartKind start_kind() const { return state_->start; }
 
   // Once, after kPlaced. Fills in the id.
-  void send_head(v1::RequestHead head);
+  void send_head(v1::RequestHead head, RunLineage lineage);
   // Waits for credit, piece by piece. CANCELLED when the executor has no more use for it.
   asio::awaitable<Result<void>> send_body(std::string piece, bool last);
 

@@ -44,7 +44,7 @@ void PoolPolicy::retire_group(GroupId group, Instant now) {
   settle(group, now);
 }
 
-void PoolPolicy::submit(GroupId id, TicketId ticket, Instant now) {
+void PoolPolicy::submit(GroupId id, TicketId ticket, Instant now, Turn turn) {
   const auto found = groups_.find(id);
   ISOPOP_ASSERT(found != groups_.end(), "tickets are for known groups");
   Group& group = found->second;
@@ -62,8 +62,11 @@ void PoolPolicy::submit(GroupId id, TicketId ticket, Instant now) {
     actions_.emplace_back(RejectTicket{ticket, RejectReason::kQueueFull, std::chrono::seconds(1)});
     return;
   }
-  group.waiting.push_back({ticket, now});
-  waiting_[ticket] = {id, std::prev(group.waiting.end())};
+  // The list stays in the order of `since`, by which its front expires first.
+  const bool overtakes = turn == Turn::kFirst && !group.waiting.empty();
+  const auto at = overtakes ? group.waiting.begin() : group.waiting.end();
+  const Instant since = overtakes ? group.waiting.front().since : now;
+  waiting_[ticket] = {id, group.waiting.insert(at, {ticket, since})};
   settle(id, now);
 }
 

@@ -95,7 +95,10 @@ class PoolPolicy {
   // No new tickets will come: those it has are served, then its executors stop.
   void retire_group(GroupId group, Instant now);
 
-  void submit(GroupId group, TicketId ticket, Instant now);
+  // kFirst: before those that wait already, for what a running ticket waits for; its patience is
+  // theirs.
+  enum class Turn { kLast, kFirst };
+  void submit(GroupId group, TicketId ticket, Instant now, Turn turn = Turn::kLast);
   // Its client has gone. A ticket that is already assigned stays so until finished().
   void withdraw(TicketId ticket, Instant now);
   void finished(ExecutorId executor, TicketId ticket, Instant now);
