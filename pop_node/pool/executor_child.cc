@@ -20,13 +20,10 @@ constexpr std::chrono::seconds kStatusPatience{1};
 ExecutorChild::ExecutorChild(asio::io_context& io) : pid_fd_(io), status_wait_(io), changed_(io) {}
 
 void ExecutorChild::kill() {
-  if (fate_ != Fate::kAlive) return;
+  is_unwanted_ = true;
   if (pid_fd_.is_open()) {
     syscall(SYS_pidfd_send_signal, pid_fd_.native_handle(), SIGKILL, nullptr, 0);
-    return;
   }
-  is_unwanted_ = true;
-  exited({.code = 0, .signal = SIGKILL});
 }
 
 asio::awaitable<void> ExecutorChild::ended() {
@@ -35,10 +32,6 @@ asio::awaitable<void> ExecutorChild::ended() {
 
 void ExecutorChild::forked(pid_t pid, UniqueFd pid_fd) {
   pid_ = pid;
-  if (is_unwanted_) {
-    syscall(SYS_pidfd_send_signal, pid_fd.get(), SIGKILL, nullptr, 0);
-    return;
-  }
   boost::system::error_code error;
   pid_fd_.assign(pid_fd.get(), error);
   if (error) {
@@ -47,6 +40,7 @@ void ExecutorChild::forked(pid_t pid, UniqueFd pid_fd) {
     return;
   }
   static_cast<void>(pid_fd.release());
+  if (is_unwanted_) kill();
   pid_fd_.async_wait(asio::posix::stream_descriptor::wait_read,
                      [weak = weak_from_this()](boost::system::error_code cancelled) {
                        const auto self = weak.lock();
@@ -70,9 +64,7 @@ void ExecutorChild::exited(ExitStatus status) {
 }
 
 void ExecutorChild::zygote_ended() {
-  if (pid_fd_.is_open()) {
-    syscall(SYS_pidfd_send_signal, pid_fd_.native_handle(), SIGKILL, nullptr, 0);
-  }
+  kill();
   end(Fate::kDiedWithZygote);
 }
 

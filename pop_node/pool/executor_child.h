@@ -33,7 +33,7 @@ class ExecutorChild final : public std::enable_shared_from_this<ExecutorChild> {
 
   // -1 before it was forked.
   [[nodiscard]] pid_t pid() const { return pid_; }
-  // SIGKILL. One that is not forked yet is over at once, and killed should it come to be.
+  // SIGKILL; as soon as it is forked, if it is not yet.
   void kill();
   // Returns when the fate is not kAlive any more.
   asio::awaitable<void> ended();
@@ -45,6 +45,8 @@ class ExecutorChild final : public std::enable_shared_from_this<ExecutorChild> {
 
   // The zygote's side.
 
+  // kill() was called.
+  [[nodiscard]] bool is_unwanted() const { return is_unwanted_; }
   void forked(pid_t pid, UniqueFd pid_fd);
   void never_forked(std::string reason);
   void exited(ExitStatus status);

@@ -346,6 +346,7 @@ asio::awaitable<void> ExecutorPool::drain(std::chrono::nanoseconds patience) {
   while (!processes_.empty()) {
     if (clock_.now() >= deadline) {
       for (const auto& [id, process] : processes_) process.process->kill();
+      zygote_->close();
     }
     pause.expires_after(kDrainPoll);
     co_await pause.async_wait(kNoThrow);

@@ -54,6 +54,8 @@ void ExecutorZygote::start() {
 void ExecutorZygote::close() {
   is_closed_ = true;
   if (child_) child_->send_signal(SIGKILL);
+  for (const auto& [token, child] : std::exchange(children_, {})) child->zygote_ended();
+  orders_.clear();
   boost::system::error_code ignored;
   channel_.cancel(ignored);
   pause_.cancel();
@@ -221,8 +223,8 @@ void ExecutorZygote::send_orders() {
   if (is_congested_ || !channel_.is_open()) return;
   while (!orders_.empty()) {
     const std::uint64_t token = orders_.front().token;
-    if (children_.at(token)->fate() != ExecutorChild::Fate::kAlive) {
-      children_.erase(token);
+    if (children_.at(token)->is_unwanted()) {
+      children_.extract(token).mapped()->never_forked("it was ended before it was forked");
       orders_.pop_front();
       continue;
     }

@@ -117,6 +117,8 @@ void PoolPolicy::executor_memory(ExecutorId id, std::uint64_t bytes, Instant now
 void PoolPolicy::executor_broken(ExecutorId id, Instant now) {
   const auto found = executors_.find(id);
   ISOPOP_ASSERT(found != executors_.end(), "an executor breaks that was started");
+  // One that never got ready took nothing; whether another may start shows when it has gone.
+  if (found->second.state == State::kStarting) return;
   change_state(id, found->second, State::kStopping);
   settle(found->second.group, now);
 }

@@ -87,6 +87,24 @@ TEST(PopDistributionTest, BeatsEverySecond) {
   EXPECT_TRUE(wait_until([&] { return control.heartbeats() >= 2; }));
 }
 
+TEST(PopDistributionTest, TellsOnceAStreamWhatConfinesItsExecutors) {
+  auto control = std::make_unique<TestControlPlane>();
+  const std::string address = control->address();
+  const PopProcess pop(address, kScripted);
+  ASSERT_TRUE(wait_until([&] { return !control->sandboxes().empty(); }));
+  const std::uint64_t told_at = control->heartbeats();
+  ASSERT_TRUE(wait_until([&] { return control->heartbeats() >= told_at + 2; }));
+  const std::vector<v1::SandboxReport> sandboxes = control->sandboxes();
+  ASSERT_EQ(sandboxes.size(), 1U);
+  ASSERT_EQ(sandboxes[0].measures_size(), 2);
+  EXPECT_TRUE(sandboxes[0].measures(0).active());
+  EXPECT_FALSE(sandboxes[0].measures(1).active());
+  EXPECT_FALSE(sandboxes[0].measures(1).detail().empty());
+  control.reset();
+  control = std::make_unique<TestControlPlane>(address);
+  EXPECT_TRUE(wait_until([&] { return !control->sandboxes().empty(); })) << pop.log();
+}
+
 TEST(PopDistributionTest, ServesOnWithoutAControlPlaneAndComesBackToIt) {
   auto control = std::make_unique<TestControlPlane>();
   const std::string address = control->address();

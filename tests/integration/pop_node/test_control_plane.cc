@@ -110,6 +110,11 @@ class TestControlPlane::Service final : public v1::Distribution::Service {
     return this->*counter;
   }
 
+  [[nodiscard]] std::vector<v1::SandboxReport> sandboxes() {
+    const std::unique_lock lock(mutex_);
+    return sandboxes_;
+  }
+
   std::uint64_t heartbeats_ = 0;
   std::uint64_t streams_ = 0;
   std::uint64_t bundles_sent_ = 0;
@@ -118,6 +123,7 @@ class TestControlPlane::Service final : public v1::Distribution::Service {
   void on_message(const v1::PopMessage& message, pop::Stream& stream) {
     const std::unique_lock lock(mutex_);
     if (message.has_heartbeat()) ++heartbeats_;
+    if (message.heartbeat().has_sandbox()) sandboxes_.push_back(message.heartbeat().sandbox());
     if (message.has_ack()) answers_[message.ack().nonce()] = {.acked = true};
     if (message.has_nack()) {
       answers_[message.nack().nonce()] = {.acked = false,
@@ -165,6 +171,7 @@ class TestControlPlane::Service final : public v1::Distribution::Service {
   std::map<std::string, TestWorker> live_;
   std::map<std::string, std::string> bundles_;
   std::map<std::uint64_t, Answer> answers_;
+  std::vector<v1::SandboxReport> sandboxes_;
   std::unique_ptr<rpc::Server> server_;
 };
 
@@ -212,6 +219,10 @@ bool TestControlPlane::wait_connected(std::chrono::milliseconds deadline) {
 
 std::uint64_t TestControlPlane::heartbeats() const {
   return service_->read(&Service::heartbeats_);
+}
+
+std::vector<v1::SandboxReport> TestControlPlane::sandboxes() const {
+  return service_->sandboxes();
 }
 
 std::uint64_t TestControlPlane::streams() const {

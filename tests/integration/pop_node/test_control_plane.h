@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "common/result/result.h"
+#include "isopop/v1/executor.pb.h"
 #include "isopop/v1/worker.pb.h"
 
 namespace isopop::pop {
@@ -51,6 +52,8 @@ class TestControlPlane final {
 
   [[nodiscard]] bool wait_connected(std::chrono::milliseconds deadline = std::chrono::seconds(20));
   [[nodiscard]] std::uint64_t heartbeats() const;
+  // What was said of what confines executors.
+  [[nodiscard]] std::vector<v1::SandboxReport> sandboxes() const;
   [[nodiscard]] std::uint64_t streams() const;
   [[nodiscard]] std::uint64_t bundles_sent() const;
 
