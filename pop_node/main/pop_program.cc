@@ -264,6 +264,9 @@ Result<void> run_pop(const Options& options) {
         heartbeat.set_executors(static_cast<std::uint32_t>(pool.figures().executors));
         heartbeat.set_requests(metrics.requests());
         heartbeat.set_errors(metrics.errors());
+        if (const v1::ZygoteReady* const zygote = pool.zygote_report()) {
+          *heartbeat.mutable_sandbox() = zygote->sandbox();
+        }
         return heartbeat;
       });
   distribution->start();

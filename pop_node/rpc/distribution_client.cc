@@ -38,6 +38,7 @@ struct Stream {
   Instant heard_at{};
   bool is_started = false;
   bool is_finishing = false;
+  bool has_told_sandbox = false;
 };
 
 // What travels through the queue: which step of the stream, answered by ok or not.
@@ -217,7 +218,11 @@ class DistributionClient::Impl final : public std::enable_shared_from_this<Impl>
     // One behind another would tell nothing new.
     if (!stream_->outgoing.empty()) return;
     v1::PopMessage message;
-    *message.mutable_heartbeat() = heartbeat_();
+    v1::Heartbeat& heartbeat = *message.mutable_heartbeat();
+    heartbeat = heartbeat_();
+    // It stays as it is: once a stream is enough.
+    if (stream_->has_told_sandbox) heartbeat.clear_sandbox();
+    stream_->has_told_sandbox = stream_->has_told_sandbox || heartbeat.has_sandbox();
     send(std::move(message));
   }
 

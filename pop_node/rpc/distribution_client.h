@@ -29,6 +29,7 @@ struct DistributionClientOptions {
 // served by one thread that only posts to the event loop; everything else lives on the event loop.
 class DistributionClient final {
  public:
+  // Each time with all that is known; what does not change is sent once a stream.
   using HeartbeatSource = std::function<v1::Heartbeat()>;
 
   DistributionClient(asio::io_context& io, const Clock& clock, WorkerCatalog& catalog,
