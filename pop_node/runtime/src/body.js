@@ -1,4 +1,5 @@
 import { bytesOf } from './encoding.js';
+import { ArrayBuffer, Promise, Table, TypeError, Uint8Array } from './language.js';
 import { ReadableStream } from './streams.js';
 import { URLSearchParams } from './url.js';
 
@@ -87,7 +88,7 @@ export class IncomingBody {
   }
 }
 
-const waiting = new Map();  // request id -> what to call when more of its body is here
+const waiting = new Table();  // request id -> what to call when more of its body is here
 
 // Called by the host: more of the body has come, or it will never come.
 export function onBody(id) {
@@ -139,14 +140,14 @@ async function readAll(stream) {
     const { value, done } = await reader.read();
     if (done) break;
     const bytes = bodyChunk(value);
-    pieces.push(bytes);
+    pieces[pieces.length] = bytes;
     length += bytes.length;
   }
   const all = new Uint8Array(length);
   let offset = 0;
-  for (const piece of pieces) {
-    all.set(piece, offset);
-    offset += piece.length;
+  for (let i = 0; i < pieces.length; ++i) {
+    all.set(pieces[i], offset);
+    offset += pieces[i].length;
   }
   return all;
 }

@@ -2,6 +2,7 @@ import { bodyChunk, forgetBody } from './body.js';
 import { DOMException } from './dom_exception.js';
 import { forgetFetches } from './fetch.js';
 import { expose, tag } from './globals.js';
+import { ignore, Promise, Table, TypeError, Uint8Array } from './language.js';
 import { abortRequest, incomingRequest } from './request.js';
 import { reportUncaught } from './report.js';
 import { responseParts } from './response.js';
@@ -9,7 +10,7 @@ import { responseParts } from './response.js';
 // One request on its way through the worker. It is over, and the host is told so, when the handler's
 // response has been handed over completely and everything given to waitUntil() has settled.
 
-const calls = new Map();  // id -> Call, of the requests in flight
+const calls = new Table();  // id -> Call, of the requests in flight
 
 class Call {
   id;
@@ -33,7 +34,7 @@ class Call {
     calls.delete(this.id);
     forgetBody(this.id);
     forgetFetches(this.id);
-    this.reader?.cancel(reason).catch(() => {});
+    if (this.reader !== null) ignore(this.reader.cancel(reason));
     if (this.request !== null) abortRequest(this.request, reason);
   }
 
@@ -54,16 +55,22 @@ class ExecutionContext {
   waitUntil(promise) {
     const call = this.#call;
     call.pending += 1;
-    Promise.resolve(promise).then(() => call.settle(), (error) => {
-      reportUncaught(error);
-      call.settle();
-    });
+    settleAfter(call, promise);
   }
   // There is no origin behind the worker that an exception could be passed through to.
   passThroughOnException() {}
 }
 tag(ExecutionContext, 'ExecutionContext');
 expose('ExecutionContext', ExecutionContext);
+
+async function settleAfter(call, promise) {
+  try {
+    await promise;
+  } catch (error) {
+    reportUncaught(error);
+  }
+  call.settle();
+}
 
 // Called by the host for each request. `headers` are flat: [name, value, name, value, …].
 export function dispatch(handler, env, id, method, url, headers, hasBody, protocol, colo,
@@ -77,15 +84,18 @@ export function dispatch(handler, env, id, method, url, headers, hasBody, protoc
     });
     const result = handler.fetch(call.request, env, new ExecutionContext(call));
     const ready = responseParts(result);
-    if (ready !== null) {
-      respond(call, ready);
-    } else {
-      Promise.resolve(result).then((response) => {
-        const later = responseParts(response);
-        if (later !== null) respond(call, later);
-        else call.fail(new TypeError('the fetch handler did not return a Response'));
-      }).catch((error) => call.fail(error));
-    }
+    if (ready !== null) respond(call, ready);
+    else respondLater(call, result);
+  } catch (error) {
+    call.fail(error);
+  }
+}
+
+async function respondLater(call, promise) {
+  try {
+    const ready = responseParts(await promise);
+    if (ready === null) throw new TypeError('the fetch handler did not return a Response');
+    respond(call, ready);
   } catch (error) {
     call.fail(error);
   }
@@ -110,10 +120,19 @@ function respond(call, { status, statusText, headers, body }) {
     return;
   }
   host.respond(call.id, status, statusText, headers, null, false);
-  sendStream(call, body.asStream()).then(() => call.settle(), (error) => call.fail(error));
+  sendStream(call, body.asStream());
 }
 
 async function sendStream(call, stream) {
+  try {
+    await sendPieces(call, stream);
+    call.settle();
+  } catch (error) {
+    call.fail(error);
+  }
+}
+
+async function sendPieces(call, stream) {
   call.reader = stream.getReader();
   for (;;) {
     const { value, done } = await call.reader.read();
@@ -123,7 +142,7 @@ async function sendStream(call, stream) {
     try {
       bytes = bodyChunk(value);
     } catch (error) {
-      call.reader.cancel(error).catch(() => {});
+      ignore(call.reader.cancel(error));
       throw error;
     }
     if (!host.writeBody(call.id, bytes)) {

@@ -1,5 +1,6 @@
 import { IncomingBody, onBody as onRequestBody } from './body.js';
 import { expose } from './globals.js';
+import { Promise, Table, TypeError, Uint8Array } from './language.js';
 import { Request, requestParts } from './request.js';
 import { incomingResponse } from './response.js';
 import { ReadableStream } from './streams.js';
@@ -17,7 +18,7 @@ const kOfOneOrigin = new Set(['authorization', 'proxy-authorization', 'cookie', 
 const kOfTheBody = new Set(['content-encoding', 'content-language', 'content-location',
   'content-type', 'content-length']);
 
-const underWay = new Map();  // id of a request -> Map of its fetches' ids -> Fetch
+const underWay = new Table();  // id of a request -> Table of its fetches' ids -> Fetch
 
 // One request of a worker's own, from its start to the end of its answer's body.
 class Fetch {
@@ -31,7 +32,7 @@ class Fetch {
   constructor(method, url, headers, body, signal) {
     this.#request = host.currentRequest();
     this.#id = host.startFetch(method, url, headers, body);
-    if (!underWay.has(this.#request)) underWay.set(this.#request, new Map());
+    if (!underWay.has(this.#request)) underWay.set(this.#request, new Table());
     underWay.get(this.#request).set(this.#id, this);
     if (signal === null) return;
     this.#signal = signal;

@@ -1,4 +1,5 @@
 import { expose, tag } from './globals.js';
+import { isArray, Table, TypeError } from './language.js';
 
 // https://fetch.spec.whatwg.org/#headers-class. Names are kept in lower case, in order of arrival;
 // iteration sorts them. set-cookie is never joined.
@@ -23,7 +24,7 @@ let flatten;
 let adopt;
 
 export class Headers {
-  #values = new Map();  // name -> value, but 'set-cookie' -> array of values
+  #values = new Table();  // name -> value, but 'set-cookie' -> array of values
   #immutable = false;
 
   constructor(init = undefined) {
@@ -35,9 +36,9 @@ export class Headers {
       throw new TypeError('Headers: the initial value must be an object');
     }
     if (init instanceof Headers) {
-      for (const [name, value] of init.#values) {
-        this.#values.set(name, Array.isArray(value) ? [...value] : value);
-      }
+      init.#values.forEach((value, name) => {
+        this.#values.set(name, isArray(value) ? [...value] : value);
+      });
     } else if (typeof init[Symbol.iterator] === 'function') {
       for (const pair of init) {
         const [name, value, ...rest] = [...pair];
@@ -77,7 +78,7 @@ export class Headers {
   get(name) {
     const value = this.#values.get(normalName(name));
     if (value === undefined) return null;
-    return Array.isArray(value) ? value.join(', ') : value;
+    return isArray(value) ? value.join(', ') : value;
   }
   has(name) { return this.#values.has(normalName(name)); }
   getSetCookie() { return [...(this.#values.get('set-cookie') ?? [])]; }
@@ -89,7 +90,7 @@ export class Headers {
   * entries() {
     for (const name of [...this.#values.keys()].sort()) {
       const value = this.#values.get(name);
-      if (Array.isArray(value)) for (const item of value) yield [name, item];
+      if (isArray(value)) for (const item of value) yield [name, item];
       else if (value !== undefined) yield [name, value];
     }
   }
@@ -102,10 +103,14 @@ export class Headers {
     makeImmutable = (headers) => { headers.#immutable = true; };
     flatten = (headers) => {
       const flat = [];
-      for (const [name, value] of headers.#values) {
-        if (Array.isArray(value)) for (const item of value) flat.push(name, item);
-        else flat.push(name, value);
-      }
+      const add = (name, value) => {
+        flat[flat.length] = name;
+        flat[flat.length] = value;
+      };
+      headers.#values.forEach((value, name) => {
+        if (!isArray(value)) add(name, value);
+        else for (let i = 0; i < value.length; ++i) add(name, value[i]);
+      });
       return flat;
     };
     adopt = (headers, flat) => {

@@ -1,8 +1,9 @@
 import { expose } from './globals.js';
+import { apply, Table, TypeError } from './language.js';
 import { reportUncaught } from './report.js';
 
 // The host owns the clock and the order of timers; here is what they call.
-const callbacks = new Map();
+const callbacks = new Table();
 
 function start(callback, delay, repeat, args) {
   if (typeof callback !== 'function') throw new TypeError('the timer callback must be a function');
@@ -40,7 +41,7 @@ export function onTimer(id) {
   if (entry === undefined) return;
   if (!entry.repeat) callbacks.delete(id);
   try {
-    entry.callback(...entry.args);
+    apply(entry.callback, undefined, entry.args);
   } catch (error) {
     reportUncaught(error);
   }
