@@ -43,11 +43,11 @@ Expected broken_off() {
 }
 
 std::vector<v1::Isolation> sealing_modes() {
-  return {v1::ISOLATION_FRESH};
+  return {v1::ISOLATION_PRISTINE, v1::ISOLATION_FRESH};
 }
 
 std::vector<v1::Isolation> every_mode() {
-  return {v1::ISOLATION_FRESH, v1::ISOLATION_WARM};
+  return {v1::ISOLATION_PRISTINE, v1::ISOLATION_FRESH, v1::ISOLATION_WARM};
 }
 
 }  // namespace isopop::hostile

@@ -20,7 +20,7 @@ namespace {
 constexpr std::uint64_t kAnswersBefore = 3;
 constexpr std::uint64_t kAnswersMeanwhile = 30;
 constexpr int kRoundsMax = 3;
-constexpr v1::Isolation kNeighboursMode = v1::ISOLATION_FRESH;
+constexpr v1::Isolation kNeighboursMode = v1::ISOLATION_PRISTINE;
 
 struct CaseInMode {
   HostileCase hostile;

@@ -2,7 +2,7 @@
 import { attack } from './attack.js';
 
 export default attack(async (request) => {
-  Promise.prototype.then = () => { throw new Error('hijacked'); };
+  Promise.prototype.then = function hijacked() { throw new Error('hijacked'); };
   Promise.prototype.catch = undefined;
   Promise.prototype.finally = null;
   await null;
