@@ -20,7 +20,7 @@ inline constexpr std::string_view kClientCountry = "isopop-client-country";  // 
 
 // PoP to client.
 inline constexpr std::string_view kRay = "isopop-ray";      // "<16 hex>-AMS"
-inline constexpr std::string_view kStart = "isopop-start";  // cold fresh warm pristine container
+inline constexpr std::string_view kStart = "isopop-start";  // cold pristine fresh warm
 
 // Router to client, besides kClientLocation: where the client was placed.
 inline constexpr std::string_view kPop = "isopop-pop";                 // "AMS"

@@ -10,10 +10,10 @@
 namespace isopop::sim {
 
 // How the PoP came by the isolate that answered, as `isopop-start` tells it.
-enum class StartKind { kFresh, kWarm, kPristine, kCold, kContainer };
-inline constexpr std::size_t kStartKinds = 5;
-inline constexpr std::array<std::string_view, kStartKinds> kStartKindNames = {
-    "fresh", "warm", "pristine", "cold", "container"};
+enum class StartKind { kFresh, kWarm, kPristine, kCold };
+inline constexpr std::size_t kStartKinds = 4;
+inline constexpr std::array<std::string_view, kStartKinds> kStartKindNames = {"fresh", "warm",
+                                                                              "pristine", "cold"};
 
 // The parts of a request's time that the programs on its way tell in `server-timing`. `pop` holds
 // queue, isolate and run; the others stand beside each other.

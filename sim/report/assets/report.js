@@ -190,7 +190,7 @@ function drawPhases() {
   stackedBar(byId('phases'), parts, ['mean', 'p50', 'p99']);
 }
 function drawStarts() {
-  const colors = {fresh: '--p2', warm: '--p6', pristine: '--p1', cold: '--p5', container: '--p4'};
+  const colors = {fresh: '--p2', warm: '--p6', pristine: '--p1', cold: '--p5'};
   stackedBar(byId('starts'), starts.map(([name, n]) => ({name, value: n, color: colors[name], cells: [count(n), percent(n, started), '']})), ['requests', 'share', '']);
 }
 
