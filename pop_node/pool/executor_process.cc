@@ -77,9 +77,14 @@ asio::awaitable<void> ExecutorProcess::serve(std::shared_ptr<ExecutorProcess> se
   self->lose_all_runs();
   co_await self->await_exit();
   const PoolPolicy::Gone how = self->how_it_went();
-  if (how == PoolPolicy::Gone::kCrashed) {
+  const bool was_forked = self->child_->fate() == ExecutorChild::Fate::kExited;
+  const bool is_unexpected =
+      how == PoolPolicy::Gone::kCrashed ||
+      (how == PoolPolicy::Gone::kFailedToStart && was_forked && !self->told_fault_);
+  if (is_unexpected) {
     const std::optional<ExitStatus>& status = self->child_->status();
-    log_warning("executor {} ended by itself ({}){}", self->pid(),
+    log_warning("executor {} ended {} ({}){}", self->pid(),
+                self->is_ready_ ? "by itself" : "before it was ready",
                 status ? status->describe() : "unknown",
                 had_work ? ", requests in it are lost" : "");
   }
@@ -281,6 +286,7 @@ Result<void> ExecutorProcess::handle(v1::Frame frame) {
 void ExecutorProcess::handle_loaded(const v1::Loaded& loaded) {
   if (is_stopping_) return;
   if (!loaded.ok()) {
+    told_fault_ = true;
     events_.on_load_fault(loaded.fault());
     mark_broken();
     kill();

@@ -126,6 +126,7 @@ class ExecutorProcess final : public RunChannel,
   bool is_writing_ = false;
   bool is_unwatched_ = false;  // the watch sleeps until there is something in flight
   bool told_limit_ = false;    // its last word on a request was that it reached a limit
+  bool told_fault_ = false;    // of the worker's top level
   bool is_ending_ = false;     // after a limit: it gets no more work
   bool is_ready_ = false;
   bool is_stopping_ = false;
