@@ -140,6 +140,8 @@ void* mremap(void* address, size_t old_length, size_t new_length, int flags, ...
 }
 
 int madvise(void* address, size_t length, int advice) noexcept {
+  // V8 would keep its memory from a fork, and a zygote forks for the sake of it.
+  if (advice == MADV_DONTFORK) return 0;
   if (isopop::checkpoint::pages_are_saved) {
     // Keeping the pages is one of the two things that MADV_FREE allows.
     if (advice == MADV_FREE) return 0;

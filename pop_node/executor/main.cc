@@ -118,7 +118,9 @@ int raise_executors(Groundwork& groundwork, const std::vector<SandboxMeasure>& m
   if (!ready.ok()) return say_error(ready.error().message, kExitUnexpected);
   const Result<std::optional<int>> served = zygote.value().run();
   if (!served.ok()) return say_error(served.error().message, kExitContract);
-  return served.value() ? serve(groundwork, *served.value()) : kExitDone;
+  if (!served.value()) return kExitDone;
+  // Its memory goes with it: nothing of it needs to be taken apart first.
+  ::_exit(serve(groundwork, *served.value()));
 }
 
 struct Options {

@@ -46,8 +46,8 @@ Result<std::optional<Packet>> receive_packet(int socket) {
   do {
     got = ::recvmsg(socket, &message, MSG_CMSG_CLOEXEC);
   } while (got < 0 && errno == EINTR);
+  if (got == 0 || (got < 0 && errno == ECONNRESET)) return std::optional<Packet>();
   if (got < 0) return errno_error("receive from the PoP", errno);
-  if (got == 0) return std::optional<Packet>();
   Packet packet;
   const cmsghdr* const header = CMSG_FIRSTHDR(&message);
   if (header != nullptr && header->cmsg_level == SOL_SOCKET && header->cmsg_type == SCM_RIGHTS) {

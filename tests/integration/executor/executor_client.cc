@@ -93,13 +93,14 @@ std::string Answer::describe() const {
   return text + "\nbody: " + body.substr(0, 2000);
 }
 
-ExecutorClient ExecutorClient::start() {
+ExecutorClient ExecutorClient::start(std::vector<std::string> arguments) {
   std::array<int, 2> pair{-1, -1};
   EXPECT_EQ(::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair.data()), 0);
   UniqueFd ours(pair[0]);
   const UniqueFd theirs(pair[1]);
   ChildOptions options;
   options.program = program_path("isopop-executor");
+  options.arguments = std::move(arguments);
   options.channel = theirs.get();
   options.standard_error = STDERR_FILENO;
   Result<Child> child = Child::start(options);
@@ -232,7 +233,7 @@ void ExecutorClient::close() {
 }
 
 std::optional<ExitStatus> ExecutorClient::wait_exit() {
-  return child_.wait_exit(std::chrono::milliseconds(kDeadlineMs));
+  return child_->wait_exit(std::chrono::milliseconds(kDeadlineMs));
 }
 
 }  // namespace isopop::test

@@ -51,7 +51,10 @@ struct Answer {
 
 class ExecutorClient final {
  public:
-  [[nodiscard]] static ExecutorClient start();
+  // An executor of its own program; `arguments` are added to its command line.
+  [[nodiscard]] static ExecutorClient start(std::vector<std::string> arguments = {});
+  // One that a zygote has forked, at the other end of this socket.
+  explicit ExecutorClient(UniqueFd socket) : socket_(std::move(socket)) {}
 
   void send(const v1::Frame& frame);
   void send_raw(std::string_view bytes);
@@ -74,15 +77,16 @@ class ExecutorClient final {
   [[nodiscard]] Answer fetch(const std::string& path = "/");
 
   void close();
-  // After the end of the executor.
+  // After the end of an executor that start() made.
   [[nodiscard]] std::optional<ExitStatus> wait_exit();
+  [[nodiscard]] pid_t pid() const { return child_ ? child_->pid() : -1; }
 
  private:
-  ExecutorClient(UniqueFd socket, Child child)
+  ExecutorClient(UniqueFd socket, std::optional<Child> child)
       : socket_(std::move(socket)), child_(std::move(child)) {}
 
   UniqueFd socket_;
-  Child child_;
+  std::optional<Child> child_;
   std::string input_;
   std::uint32_t last_id_ = 0;
 };
