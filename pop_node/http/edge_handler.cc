@@ -7,13 +7,18 @@
 #include "common/http/header_names.h"
 #include "pop_node/http/edge_request.h"
 #include "pop_node/http/error_answers.h"
+#include "pop_node/http/subrequests.h"
 
 namespace isopop::pop {
 
 EdgeHandler::EdgeHandler(EdgeContext context, std::function<bool()> is_ready)
     : context_(std::move(context)),
       is_ready_(std::move(is_ready)),
-      rays_(entropy64(), "pop_node/rays") {}
+      rays_(entropy64(), "pop_node/rays") {
+  context_.pool.serve_subrequests([this](const SubrequestOrigin& origin, SubresponseSink& sink) {
+    return open_subrequests(context_, origin, sink);
+  });
+}
 
 asio::awaitable<void> EdgeHandler::handle(http::Exchange& exchange) {
   const std::string_view path = http::split_target(exchange.request().target).path;

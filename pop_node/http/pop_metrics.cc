@@ -75,6 +75,13 @@ void PopMetrics::count_failure(const std::string& reason) {
       .increment();
 }
 
+void PopMetrics::count_subrequest(const std::string& outcome) {
+  registry_
+      .counter("isopop_pop_subrequests_total", "Requests of workers to each other, by outcome.",
+               {{"outcome", outcome}})
+      .increment();
+}
+
 void PopMetrics::count_restore(const v1::RestoreFigures& figures) {
   constexpr double kNsPerUs = 1000;
   const double us = figures.restore_ns() / kNsPerUs;

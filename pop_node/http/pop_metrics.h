@@ -29,6 +29,8 @@ class PopMetrics final {
   void count(const Answer& answer);
   // Why no executor took a request, or why the one that did failed: bounded names.
   void count_failure(const std::string& reason);
+  // What became of a worker's own request.
+  void count_subrequest(const std::string& outcome);
   void count_restore(const v1::RestoreFigures& figures);
 
   [[nodiscard]] std::uint64_t requests() const { return requests_; }
