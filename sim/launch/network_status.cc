@@ -3,10 +3,11 @@
 #include <fmt/format.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "common/units/units.h"
 #include "sim/launch/process_table.h"
-#include "sim/rpc/control_client.h"
+#include "sim/launch/sandbox_summary.h"
 
 namespace isopop::sim {
 namespace {
@@ -27,9 +28,10 @@ void add_process(NetworkStatus& status, const RunningProcess& process) {
       status.pops_memory_bytes += memory_bytes;
       return;
     case Program::kExecutor:
+      status.pops_memory_bytes += memory_bytes;
+      if (process.name != "executor") return;  // a zygote: it serves nobody
       ++status.executors;
       status.executors_memory_bytes += memory_bytes;
-      status.pops_memory_bytes += memory_bytes;
       return;
   }
 }
@@ -46,11 +48,14 @@ void ask_control(NetworkStatus& status, const Clock& clock) {
   status.pops_ready = static_cast<std::size_t>(answer.value().pops_ready);
   status.pops_starting = static_cast<std::size_t>(answer.value().pops_starting);
   status.pops_down = static_cast<std::size_t>(answer.value().pops_down);
-  if (status.pops_ready >= status.pops_wanted) return;
-  const Result<std::vector<PopReport>> reports = control.pops(kAnswerTimeout);
+  Result<std::vector<PopReport>> reports = control.pops(kAnswerTimeout);
   if (!reports.ok()) return;
-  for (const PopReport& report : reports.value()) {
-    if (report.condition != PopCondition::kReady) status.pops_not_ready.push_back(report.id);
+  const bool all_ready = status.pops_ready >= status.pops_wanted;
+  for (PopReport& report : reports.value()) {
+    if (report.condition != PopCondition::kReady && !all_ready) {
+      status.pops_not_ready.push_back(report.id);
+    }
+    if (report.condition != PopCondition::kDown) status.pops.push_back(std::move(report));
   }
 }
 
@@ -63,6 +68,19 @@ NetworkStatus::State judge(const NetworkStatus& status, bool is_complete) {
                    status.pops_running >= status.pops_wanted &&
                    status.pops_ready >= status.pops_wanted;
   return all ? NetworkStatus::State::kReady : NetworkStatus::State::kDegraded;
+}
+
+// By PoP.
+nlohmann::ordered_json sandbox_json(const std::vector<PopReport>& pops) {
+  nlohmann::ordered_json json = nlohmann::ordered_json::object();
+  for (const PopReport& pop : pops) {
+    nlohmann::ordered_json& measures = json[pop.id] = nlohmann::ordered_json::array();
+    for (const SandboxMeasure& measure : pop.sandbox) {
+      measures.push_back(
+          {{"name", measure.name}, {"active", measure.active}, {"detail", measure.detail}});
+    }
+  }
+  return json;
 }
 
 std::string process_line(const std::optional<NetworkStatus::Process>& process,
@@ -133,6 +151,10 @@ std::string format_table(const NetworkStatus& status) {
   if (!status.pops_not_ready.empty()) {
     text += fmt::format("not ready      {}\n", fmt::join(status.pops_not_ready, " "));
   }
+  std::string_view label = "sandbox";
+  for (const std::string& line : summarize_sandboxes(status.pops)) {
+    text += fmt::format("{:<14} {}\n", std::exchange(label, ""), line);
+  }
   text += fmt::format("workers        {}\nexecutors      {}  {}\n", status.workers,
                       status.executors, format_bytes(status.executors_memory_bytes));
   text += fmt::format("memory         {} in all, {} a PoP with its executors\n",
@@ -170,6 +192,7 @@ std::string format_json(const NetworkStatus& status) {
         {"starting", status.pops_starting},
         {"down", status.pops_down},
         {"not_ready", status.pops_not_ready}}},
+      {"sandbox", sandbox_json(status.pops)},
       {"workers", status.workers},
       {"executors", status.executors},
       {"memory_bytes",

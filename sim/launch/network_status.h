@@ -10,6 +10,7 @@
 #include "common/result/result.h"
 #include "common/time/clock.h"
 #include "sim/launch/state_folder.h"
+#include "sim/rpc/control_client.h"
 
 namespace isopop::sim {
 
@@ -42,7 +43,8 @@ struct NetworkStatus {
   std::size_t pops_ready = 0;    // as the control plane says
   std::size_t pops_starting = 0;
   std::size_t pops_down = 0;
-  std::vector<std::string> pops_not_ready;  // ids that the control plane knows of
+  std::vector<PopReport> pops;              // that the control plane knows of and that are not down
+  std::vector<std::string> pops_not_ready;  // ids that it knows of
   std::size_t executors = 0;
   std::uint64_t pops_memory_bytes = 0;  // PoPs with their executors
   std::uint64_t executors_memory_bytes = 0;

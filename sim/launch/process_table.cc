@@ -8,6 +8,8 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <set>
+#include <system_error>
 #include <tuple>
 
 #include "common/text/text.h"
@@ -18,6 +20,8 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::uint64_t kProcFileBytesMax = 1U << 20U;
+constexpr const char* kZygote = "zygote";
+constexpr const char* kExecutor = "executor";
 
 std::vector<std::string> arguments_of(const fs::path& folder) {
   Result<std::string> text = read_file(folder / "cmdline", kProcFileBytesMax);
@@ -55,24 +59,37 @@ std::string name_of(Program program, const std::vector<std::string>& arguments) 
     case Program::kPop:
       return option_value(arguments, "--id");
     case Program::kExecutor:
-      return "executor";
+      return std::find(arguments.begin(), arguments.end(), "--zygote") != arguments.end()
+                 ? kZygote
+                 : kExecutor;
   }
   return {};
 }
 
-std::optional<RunningProcess> look_at(pid_t pid, std::string_view state) {
-  const fs::path folder = fmt::format("/proc/{}", pid);
+// What the process runs. Of an executor behind its seal the kernel tells only root; its arguments
+// are told to everyone, and then have to do.
+std::optional<Program> program_in(const fs::path& folder,
+                                  const std::vector<std::string>& arguments) {
   std::error_code error;
   const fs::path binary = fs::read_symlink(folder / "exe", error);
-  if (error) return std::nullopt;  // ended, a kernel thread, or another user's
-  const std::optional<Program> program = program_of(binary.string());
-  if (!program) return std::nullopt;
-  // The descriptor first: if the pid changes hands now, it stands for the process that has ended,
-  // and the check behind it fails.
+  if (!error) return program_of(binary.string());
+  if (error != std::errc::permission_denied || arguments.empty()) return std::nullopt;
+  const std::optional<Program> program = program_of(arguments.front());
+  return program == Program::kExecutor ? program : std::nullopt;
+}
+
+std::optional<RunningProcess> look_at(pid_t pid, std::string_view state) {
+  const fs::path folder = fmt::format("/proc/{}", pid);
+  // Ended, a kernel thread, or another network's.
+  if (!belongs_to(arguments_of(folder), state)) return std::nullopt;
+  // The descriptor before what counts: if the pid changes hands now, it stands for the process that
+  // has ended, and the check behind it fails.
   UniqueFd pid_fd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   if (!pid_fd.valid()) return std::nullopt;
   const std::vector<std::string> arguments = arguments_of(folder);
   if (!belongs_to(arguments, state)) return std::nullopt;
+  const std::optional<Program> program = program_in(folder, arguments);
+  if (!program) return std::nullopt;
   const Stat stat = stat_of(folder);
   if (stat.state == 'Z' || stat.state == 'X') return std::nullopt;
   RunningProcess process{.pid = pid,
@@ -137,16 +154,42 @@ Result<std::vector<RunningProcess>> find_processes(const fs::path& state) {
     std::optional<RunningProcess> process = look_at(static_cast<pid_t>(*pid), state.string());
     if (process) found.push_back(*std::move(process));
   }
+  // The children of a zygote have its arguments.
+  std::set<pid_t> zygotes;
+  for (const RunningProcess& process : found) {
+    if (process.name == kZygote) zygotes.insert(process.pid);
+  }
+  for (RunningProcess& process : found) {
+    if (process.name == kZygote && zygotes.contains(process.parent)) process.name = kExecutor;
+  }
   std::sort(found.begin(), found.end(), [](const RunningProcess& a, const RunningProcess& b) {
     return std::tie(a.program, a.name, a.pid) < std::tie(b.program, b.name, b.pid);
   });
   return found;
 }
 
+namespace {
+
+// Pages that no file backs, wherever else they are mapped: what everyone may know of a process.
+std::uint64_t anonymous_bytes(pid_t pid) {
+  const Result<std::string> text = read_file(fmt::format("/proc/{}/statm", pid), kProcFileBytesMax);
+  if (!text.ok()) return 0;
+  // Pages: size, resident, of these in files or shared memory, ...
+  const std::vector<std::string_view> fields = split(text.value(), ' ');
+  if (fields.size() < 3) return 0;
+  const std::uint64_t resident = parse_unsigned(fields[1]).value_or(0);
+  const std::uint64_t shared = parse_unsigned(fields[2]).value_or(0);
+  return resident <= shared
+             ? 0
+             : (resident - shared) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
+}
+
+}  // namespace
+
 std::uint64_t proportional_set_bytes(pid_t pid) {
   const Result<std::string> text =
       read_file(fmt::format("/proc/{}/smaps_rollup", pid), kProcFileBytesMax);
-  if (!text.ok()) return 0;
+  if (!text.ok()) return anonymous_bytes(pid);
   for (std::string_view line : split(text.value(), '\n')) {
     constexpr std::string_view kKey = "Pss:";
     constexpr std::string_view kUnit = "kB";

@@ -16,8 +16,9 @@ namespace isopop::sim {
 
 // Which processes of a network run is asked of the kernel each time, not of a file: a process is
 // the network's when its binary is one of ours and its arguments have `--state DIR` with exactly
-// the network's folder. So nothing is ever missed after a launcher was killed, and nothing foreign
-// is hit.
+// the network's folder (of a sealed executor the kernel tells the binary to root alone; there its
+// first argument counts). So nothing is ever missed after a launcher was killed, and nothing
+// foreign is hit.
 
 enum class Program { kControl, kRouter, kPop, kExecutor };
 
@@ -27,7 +28,7 @@ struct RunningProcess {
   pid_t pid = 0;
   pid_t parent = 0;
   Program program = Program::kPop;
-  std::string name;  // "control", "router", a PoP's id, "executor"
+  std::string name;  // "control", "router", a PoP's id, "zygote", "executor"
   UniqueFd pid_fd;
 
   [[nodiscard]] bool is_running() const;
@@ -46,8 +47,8 @@ struct RunningProcess {
 [[nodiscard]] std::string option_value(const std::vector<std::string>& arguments,
                                        std::string_view option);
 
-// Memory the process is to blame for: its own pages, and of shared ones its share. 0 when it has
-// ended.
+// Memory the process is to blame for: its own pages, and of shared ones its share. Of a sealed
+// executor only root is told that: anyone else gets its anonymous pages. 0 when it has ended.
 [[nodiscard]] std::uint64_t proportional_set_bytes(pid_t pid);
 
 // Lets this process hold a descriptor for each of some thousand processes.

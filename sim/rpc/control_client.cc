@@ -24,6 +24,15 @@ PopCondition to_condition(v1::PopState state) {
   }
 }
 
+std::vector<SandboxMeasure> to_measures(const v1::SandboxReport& report) {
+  std::vector<SandboxMeasure> measures;
+  for (const v1::SandboxMeasure& measure : report.measures()) {
+    measures.push_back(
+        {.name = measure.name(), .active = measure.active(), .detail = measure.detail()});
+  }
+  return measures;
+}
+
 }  // namespace
 
 struct ControlClient::Connection {
@@ -73,7 +82,8 @@ Result<std::vector<PopReport>> ControlClient::pops(std::chrono::milliseconds tim
                        .http_address = pop.http_address(),
                        .executors = pop.executors(),
                        .requests = pop.requests(),
-                       .errors = pop.errors()});
+                       .errors = pop.errors(),
+                       .sandbox = to_measures(pop.sandbox())});
   }
   return reports;
 }

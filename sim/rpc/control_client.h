@@ -25,6 +25,13 @@ struct ControlStatus {
 
 enum class PopCondition { kStarting, kReady, kDown };
 
+// One thing that a PoP's executors are confined by, or are not and why.
+struct SandboxMeasure {
+  std::string name;
+  bool active = false;
+  std::string detail;
+};
+
 struct PopReport {
   std::string id;
   std::string city;
@@ -35,6 +42,7 @@ struct PopReport {
   std::uint32_t executors = 0;
   std::uint64_t requests = 0;
   std::uint64_t errors = 0;
+  std::vector<SandboxMeasure> sandbox;  // empty: not told yet
 };
 
 // Asks one control plane. Blocking, each call with a deadline; UNAVAILABLE when nobody answers.
