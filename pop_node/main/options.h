@@ -20,7 +20,7 @@ struct Options {
   std::string state = ".isopop";  // this PoP's own is below it, in pops/ID
   std::string executor;           // "": the one beside this program
 
-  std::string isolation = "fresh";  // of workers that do not say
+  std::string isolation = "pristine";  // of workers that do not say
   std::string dirty_finder = "automatic";
   std::string memory_budget = "1 GiB";  // for all executors
   std::size_t executors_max = 2048;

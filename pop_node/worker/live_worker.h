@@ -18,15 +18,15 @@ namespace isopop::pop {
 // newer version never changes under it.
 struct LiveWorker {
   v1::WorkerVersion version;
-  v1::Isolation isolation = v1::ISOLATION_FRESH;  // never unspecified
-  v1::WorkerLimits limits;                        // no zero
-  std::vector<RoutePattern> routes;               // its own and NAME.isopop.test/*
+  v1::Isolation isolation = v1::ISOLATION_PRISTINE;  // never unspecified
+  v1::WorkerLimits limits;                           // no zero
+  std::vector<RoutePattern> routes;                  // its own and NAME.isopop.test/*
 };
 using LiveWorkerPtr = std::shared_ptr<const LiveWorker>;
 
 // What a PoP puts in where a version says nothing.
 struct WorkerDefaults {
-  v1::Isolation isolation = v1::ISOLATION_FRESH;
+  v1::Isolation isolation = v1::ISOLATION_PRISTINE;
   std::uint32_t cpu_ms = 50;
   std::uint32_t wall_ms = 30'000;
   std::uint32_t top_level_cpu_ms = 400;

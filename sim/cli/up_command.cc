@@ -142,8 +142,8 @@ void add_up_command(CLI::App& app, Command& chosen) {
   add_state_option(*command, options->state);
   command->add_option("--net", options->net, "real: delays are waited out; account: only told")
       ->check(CLI::IsMember({"real", "account"}));
-  command->add_option("--isolation", options->isolation, "fresh or warm")
-      ->check(CLI::IsMember({"fresh", "warm"}));
+  command->add_option("--isolation", options->isolation, "pristine, fresh, warm or container")
+      ->check(CLI::IsMember({"pristine", "fresh", "warm", "container"}));
   command->add_option("--seed", options->seed, "Root of everything the router draws");
   command->add_option("--mmdb", options->mmdb, "MaxMind database: client address to place");
   command->add_option("--timeout", options->timeout, "How long to wait until all is ready")

@@ -123,8 +123,9 @@ Result<PopSettings> read_pop_settings(const ConfigNode& root) {
   ISOPOP_TRY(
       node->allow_only({"isolation", "executors_max", "executors_per_worker_max", "queue_max",
                         "queue_deadline", "executor_idle_timeout", "wall_limit", "body_max"}));
-  ISOPOP_TRY_ASSIGN(settings.isolation,
-                    node->choice("isolation", {"fresh", "warm"}, settings.isolation));
+  ISOPOP_TRY_ASSIGN(
+      settings.isolation,
+      node->choice("isolation", {"pristine", "fresh", "warm", "container"}, settings.isolation));
   ISOPOP_TRY_ASSIGN(settings.executors_max, optional_count(*node, "executors_max", kExecutorsMax));
   ISOPOP_TRY_ASSIGN(settings.executors_per_worker_max,
                     optional_count(*node, "executors_per_worker_max", kExecutorsMax));

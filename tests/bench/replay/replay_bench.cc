@@ -34,7 +34,7 @@ struct BenchOptions {
   bool json = false;
   std::size_t pops = 330;
   std::string topology = "world";
-  std::string isolation = "fresh";
+  std::string isolation = "pristine";
   std::string programs = ISOPOP_BIN_DIR;
   std::string trace =
       std::string(ISOPOP_SOURCE_DIR) + "/configs/traces/elastic_apache_2015-05.combined.log.gz";
@@ -180,7 +180,8 @@ int main(int argc, char** argv) {
     app.add_option("--pops", options.pops, "How many PoPs")->capture_default_str();
     app.add_option("--topology", options.topology, "As `isopop up` takes it")
         ->capture_default_str();
-    app.add_option("--isolation", options.isolation, "fresh or warm")->capture_default_str();
+    app.add_option("--isolation", options.isolation, "pristine, fresh, warm or container")
+        ->capture_default_str();
     app.add_option("--programs", options.programs, "Folder of isopop and popctl")
         ->capture_default_str();
     app.add_option("--trace", options.trace, "Another trace");

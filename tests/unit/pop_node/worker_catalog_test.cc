@@ -133,7 +133,7 @@ TEST(ResolveWorkerTest, PutsInDefaultsWhereTheVersionSaysNothing) {
   v1::WorkerVersion version = make_version("a", 1, "one").version;
   version.mutable_settings()->mutable_limits()->set_cpu_ms(7);
   const LiveWorkerPtr worker = resolve_worker(version, {.wall_ms = 9}).value();
-  EXPECT_EQ(worker->isolation, v1::ISOLATION_FRESH);
+  EXPECT_EQ(worker->isolation, v1::ISOLATION_PRISTINE);
   EXPECT_EQ(worker->limits.cpu_ms(), 7U);
   EXPECT_EQ(worker->limits.wall_ms(), 9U);
   EXPECT_EQ(worker->limits.heap_mib(), 128U);

@@ -55,7 +55,7 @@ TEST(Topology, ReadsEverySetting) {
 TEST(Topology, NeedsOnlyANameAndPops) {
   const auto topology = parse_topology("name: t\npops:\n" + std::string(kAmsterdam), "t.yaml");
   ASSERT_TRUE(topology.ok());
-  EXPECT_EQ(topology.value().pop.isolation, "fresh");
+  EXPECT_EQ(topology.value().pop.isolation, "pristine");
   EXPECT_EQ(topology.value().router.net, "real");
   EXPECT_EQ(fault_of("pops:\n" + std::string(kAmsterdam)), "t.yaml:1: name: is required");
   EXPECT_EQ(fault_of("name: t\n"), "t.yaml:1: pops: is required");
@@ -83,7 +83,7 @@ TEST(Topology, RefusesUnknownKeysAtEveryLevel) {
               HasSubstr("pops[0].latt: unknown key; did you mean 'lat'?"));
   EXPECT_THAT(fault_of("name: t\nrouter: {polcy: nearest}\n"),
               HasSubstr("t.yaml:2: router.polcy: unknown key; did you mean 'policy'?"));
-  EXPECT_THAT(fault_of("name: t\ndefaults: {isolation: cold}\n"), HasSubstr("fresh, warm"));
+  EXPECT_THAT(fault_of("name: t\ndefaults: {isolation: cold}\n"), HasSubstr("pristine, fresh, warm"));
 }
 
 TEST(Topology, RefusesValuesWithoutTheRightUnit) {
