@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -114,7 +115,7 @@ TEST_F(UpDownTest, StartsEverythingAndStopsEverything) {
 
   const CommandOutcome stopped = isopop({"down"});
   EXPECT_TRUE(stopped.success()) << stopped.describe();
-  EXPECT_THAT(stopped.output, HasSubstr("stopped 5 processes"));
+  EXPECT_THAT(stopped.output, HasSubstr("stopped 8 processes"));  // each PoP has its zygote
   EXPECT_EQ(stopped.output.find("had to be killed"), std::string::npos) << stopped.describe();
   EXPECT_EQ(running(), 0U);
   EXPECT_FALSE(fs::exists(state_ + "/control.endpoint"));
@@ -125,6 +126,28 @@ TEST_F(UpDownTest, StartsEverythingAndStopsEverything) {
   EXPECT_EQ(isopop({"status"}).status.code, 1);
   EXPECT_TRUE(isopop({"down", "--purge"}).success());
   EXPECT_FALSE(fs::exists(state_));
+}
+
+TEST_F(UpDownTest, StatusTellsWhatConfinesExecutors) {
+  const CommandOutcome started = up();
+  ASSERT_TRUE(started.success()) << started.describe();
+  // With the first heartbeat.
+  EXPECT_TRUE(wait_until([this] {
+    const nlohmann::json sandbox = status()["sandbox"];
+    return sandbox.size() == 3 && std::all_of(sandbox.begin(), sandbox.end(),
+                                              [](const auto& pop) { return !pop.empty(); });
+  })) << status().dump(2);
+  const nlohmann::json told = status()["sandbox"];
+  for (const nlohmann::json& measures : told) {
+    // No kernel that Isopop runs on refuses this one.
+    const nlohmann::json own_rights = {
+        {"name", "no-new-privileges"}, {"active", true}, {"detail", ""}};
+    EXPECT_THAT(measures, testing::Contains(own_rights));
+  }
+  const CommandOutcome table = isopop({"status"});
+  EXPECT_THAT(table.output, HasSubstr("\nsandbox        no-new-privileges"));
+  EXPECT_THAT(table.output, HasSubstr("(all 3 PoPs)"));
+  EXPECT_EQ(status()["executors"], 0);
 }
 
 TEST_F(UpDownTest, IsContentWhenTheSameNetworkRunsAndRefusesAnother) {
@@ -197,7 +220,7 @@ TEST_F(UpDownTest, TheNextUpClearsUpAfterTheLauncherWasKilled) {
   launcher.kill_and_reap();
   const CommandOutcome second = up();
   ASSERT_TRUE(second.success()) << second.describe();
-  EXPECT_EQ(running(), 5U);
+  EXPECT_EQ(running(), 8U);
   EXPECT_EQ(status()["state"], "ready");
 }
 
