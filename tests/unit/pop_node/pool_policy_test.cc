@@ -156,6 +156,22 @@ TEST_F(PoolPolicyTest, RejectsWhatWaitedPastTheDeadline) {
   EXPECT_EQ(actions(), Words({"reject 2 deadline"}));
 }
 
+TEST_F(PoolPolicyTest, WhatARunningRequestWaitsForOvertakesAndSharesThePatience) {
+  make({.executors_per_worker_max = 1, .queue_deadline = seconds(5)});
+  policy_.add_group(kA, Sharing::kOneRequest);
+  warm_up(kA, executor(1), ticket(1));
+  policy_.submit(kA, ticket(2), now_);
+  policy_.submit(kA, ticket(3), now_);
+  pass(seconds(3));
+  policy_.submit(kA, ticket(4), now_, PoolPolicy::Turn::kFirst);
+  EXPECT_EQ(actions(), Words({"assign 2 to 1"}));
+  policy_.finished(executor(1), ticket(2), now_);
+  EXPECT_EQ(actions(), Words({"assign 4 to 1"}));
+  policy_.submit(kA, ticket(5), now_, PoolPolicy::Turn::kFirst);
+  pass(seconds(2));
+  EXPECT_EQ(actions(), Words({"reject 5 deadline", "reject 3 deadline"}));
+}
+
 TEST_F(PoolPolicyTest, ForgetsARequestThatWasWithdrawnWhileItWaited) {
   policy_.add_group(kA, Sharing::kOneRequest);
   policy_.submit(kA, ticket(1), now_);
