@@ -18,7 +18,7 @@
 namespace isopop::pop {
 namespace {
 
-constexpr std::chrono::seconds kWaitForPlaceMax{10};
+constexpr std::chrono::seconds kWaitForPlaceMax{5};
 
 // One of them, from its head to the end of its answer. A session: its coroutines keep it alive.
 class Subrequest final : public std::enable_shared_from_this<Subrequest> {

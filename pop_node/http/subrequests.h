@@ -11,9 +11,9 @@ namespace isopop::pop {
 // gives it the request as it would a client's, and carries the answer back as the asking executor
 // takes it. There is no way from here to any network.
 //
-// An asking request keeps its executor while it waits. So that it does not wait for those who wait
-// for it, what it asks goes before what clients ask in the line of a worker, and is given up after
-// ten seconds there.
+// An asking request keeps its executor while it waits. So that requests do not wait for each other,
+// what they ask goes before what clients ask in the line of a worker, and the worker may have more
+// executors for it; what finds no place even so within five seconds is answered with 503.
 //
 // `context` outlives the group and what it began.
 [[nodiscard]] std::unique_ptr<SubrequestGroup> open_subrequests(EdgeContext& context,

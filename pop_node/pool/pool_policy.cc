@@ -66,7 +66,7 @@ void PoolPolicy::submit(GroupId id, TicketId ticket, Instant now, Turn turn) {
   const bool overtakes = turn == Turn::kFirst && !group.waiting.empty();
   const auto at = overtakes ? group.waiting.begin() : group.waiting.end();
   const Instant since = overtakes ? group.waiting.front().since : now;
-  waiting_[ticket] = {id, group.waiting.insert(at, {ticket, since})};
+  waiting_[ticket] = {id, group.waiting.insert(at, {ticket, since, turn})};
   settle(id, now);
 }
 
@@ -182,7 +182,7 @@ void PoolPolicy::serve(GroupId id, Instant now) {
   const auto found = groups_.find(id);
   if (found == groups_.end()) return;
   Group& group = found->second;
-  while (!group.waiting.empty() && !group.places.empty()) {
+  while (!group.waiting.empty() && !group.places.empty() && has_share(group)) {
     const ExecutorId place = group.places.begin()->executor;
     const TicketId ticket = group.waiting.front().ticket;
     unqueue(group, group.waiting.begin());
@@ -246,9 +246,19 @@ void PoolPolicy::expire(Instant now) {
 
 bool PoolPolicy::may_grow(const Group& group) const {
   if (group.waiting.empty()) return false;
-  if (group.members.size() >= limits_.executors_per_worker_max) return false;
+  if (group.members.size() >= share_of(group)) return false;
   if (group.sharing == Sharing::kContainer) return group.starting < group.waiting.size();
   return group.starting == 0;
+}
+
+// How many executors there may be for the ticket whose turn it is.
+std::size_t PoolPolicy::share_of(const Group& group) const {
+  const bool is_first = group.waiting.front().turn == Turn::kFirst;
+  return is_first ? 2 * limits_.executors_per_worker_max : limits_.executors_per_worker_max;
+}
+
+bool PoolPolicy::has_share(const Group& group) const {
+  return group.slots > 1 || group.ready.size() - group.places.size() < share_of(group);
 }
 
 // When the group's next executor is to be started, given that it may have one.

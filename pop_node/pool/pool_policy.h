@@ -29,10 +29,11 @@ namespace isopop::pop {
 // take_actions(), to be carried out in order. Lives on one thread. An event costs the logarithm of
 // how many workers and executors there are.
 //
-// Invariants: executors never exceed `executors_max`, nor a worker's `executors_per_worker_max`;
-// none is started that does not fit into `memory_budget_bytes`, unless it is the only one; a
-// ticket is waiting, or assigned to one executor, or unknown; every submitted ticket gets exactly
-// one Assign or Reject, unless it is withdrawn before.
+// Invariants: executors never exceed `executors_max`, nor a worker's `executors_per_worker_max`
+// (with tickets that overtake, twice that); none is started that does not fit into
+// `memory_budget_bytes`, unless it is the only one; a ticket is waiting, or assigned to one
+// executor, or unknown; every submitted ticket gets exactly one Assign or Reject, unless it is
+// withdrawn before.
 
 // One live version of one worker.
 enum class GroupId : std::uint64_t {};
@@ -95,8 +96,9 @@ class PoolPolicy {
   // No new tickets will come: those it has are served, then its executors stop.
   void retire_group(GroupId group, Instant now);
 
-  // kFirst: before those that wait already, for what a running ticket waits for; its patience is
-  // theirs.
+  // kFirst: for what a running ticket waits for, so that tickets do not wait for each other. Before
+  // those that wait already, whose patience it shares, and with as many executors again as a worker
+  // may have otherwise.
   enum class Turn { kLast, kFirst };
   void submit(GroupId group, TicketId ticket, Instant now, Turn turn = Turn::kLast);
   // Its client has gone. A ticket that is already assigned stays so until finished().
@@ -127,6 +129,7 @@ class PoolPolicy {
   struct Waiting {
     TicketId ticket{};
     Instant since;
+    Turn turn = Turn::kLast;
   };
   // Executors that could take a ticket, best first: the least loaded, then the one that became
   // idle last, so that the others can grow old and go.
@@ -198,6 +201,8 @@ class PoolPolicy {
   void unqueue(Group& group, std::list<Waiting>::iterator at);
   void reject_all(Group& group, RejectReason reason, std::chrono::nanoseconds retry_after);
   void set_bytes(Executor& executor, std::uint64_t bytes);
+  [[nodiscard]] std::size_t share_of(const Group& group) const;
+  [[nodiscard]] bool has_share(const Group& group) const;
   [[nodiscard]] bool may_grow(const Group& group) const;
   [[nodiscard]] Instant growth_due(const Group& group) const;
   [[nodiscard]] bool fits(const Group& group) const;

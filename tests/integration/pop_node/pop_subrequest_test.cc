@@ -123,6 +123,18 @@ TEST_P(PopSubrequestTest, ACircleEnds) {
   EXPECT_NE(answer.body.find("more than 6 workers"), std::string::npos) << answer.body;
 }
 
+TEST_P(PopSubrequestTest, ManyRequestsThatAskTheirOwnWorkerDoNotBlockIt) {
+  deploy("self", R"(
+    if (request.url.endsWith('/inner')) return new Response('inner');
+    const answer = await fetch('http://self.isopop.test/inner');
+    return new Response(`${answer.status} ${await answer.text()}`);)");
+  std::vector<std::thread> clients;
+  for (int client = 0; client < 24; ++client) {
+    clients.emplace_back([this] { EXPECT_EQ(ask("self").body, "200 inner"); });
+  }
+  for (std::thread& client : clients) client.join();
+}
+
 TEST_P(PopSubrequestTest, AStormIsHeldByItsLimitAndTheNeighbourIsServed) {
   deploy("back", "return new Response('ok');");
   deploy("storm", R"(

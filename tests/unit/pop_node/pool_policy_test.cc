@@ -156,8 +156,26 @@ TEST_F(PoolPolicyTest, RejectsWhatWaitedPastTheDeadline) {
   EXPECT_EQ(actions(), Words({"reject 2 deadline"}));
 }
 
+TEST_F(PoolPolicyTest, RequestsThatWaitForTheirOwnWorkerDoNotBlockIt) {
+  make({.executors_per_worker_max = 1, .grow_after = milliseconds(10)});
+  policy_.add_group(kA, Sharing::kOneRequest);
+  warm_up(kA, executor(1), ticket(1));
+  policy_.submit(kA, ticket(2), now_);
+  policy_.submit(kA, ticket(3), now_);
+  EXPECT_EQ(actions(), Words({"assign 2 to 1"}));
+  policy_.submit(kA, ticket(4), now_, PoolPolicy::Turn::kFirst);
+  pass(milliseconds(10));
+  EXPECT_EQ(actions(), Words({"start 2 of 1"}));
+  policy_.executor_ready(executor(2), now_);
+  EXPECT_EQ(actions(), Words({"assign 4 to 2 cold"}));
+  policy_.finished(executor(2), ticket(4), now_);
+  EXPECT_EQ(actions(), Words()) << "the others stay within their own bound";
+  policy_.finished(executor(1), ticket(2), now_);
+  EXPECT_EQ(actions().size(), 1U) << "ticket 3 runs";
+}
+
 TEST_F(PoolPolicyTest, WhatARunningRequestWaitsForOvertakesAndSharesThePatience) {
-  make({.executors_per_worker_max = 1, .queue_deadline = seconds(5)});
+  make({.executors_max = 1, .queue_deadline = seconds(5)});
   policy_.add_group(kA, Sharing::kOneRequest);
   warm_up(kA, executor(1), ticket(1));
   policy_.submit(kA, ticket(2), now_);
