@@ -369,15 +369,34 @@ bool Checkpoint::tend_private_copies() {
 }
 
 bool Checkpoint::undo_mappings() {
-  State& state = *state_;
-  for (const MappingJournal::Entry& entry : state.journal.entries()) {
-    const bool undone = entry.change == MappingJournal::Change::kReplaced
-                            ? rebuild(entry.range)
-                            : protect_again(entry.range);
-    if (!undone) return false;
-    ++figures_.mappings_undone;
+  if (undo_in_order()) return true;
+  // What the request has mapped may have left no memory (RLIMIT_DATA) for what it has unmapped:
+  // that is given back first.
+  const FixedVector<MappingJournal::Entry>& entries = state_->journal.entries();
+  figures_.mappings_undone = 0;
+  for (const MappingJournal::Entry& entry : entries) {
+    if (entry.change == MappingJournal::Change::kReplaced && !raw_unmap(entry.range)) return false;
+  }
+  for (const MappingJournal::Entry& entry : entries) {
+    if (entry.change == MappingJournal::Change::kReplaced && !undo(entry)) return false;
+  }
+  for (const MappingJournal::Entry& entry : entries) {
+    if (entry.change != MappingJournal::Change::kReplaced && !undo(entry)) return false;
   }
   return true;
+}
+
+bool Checkpoint::undo_in_order() {
+  for (const MappingJournal::Entry& entry : state_->journal.entries()) {
+    if (!undo(entry)) return false;
+  }
+  return true;
+}
+
+bool Checkpoint::undo(const MappingJournal::Entry& entry) {
+  ++figures_.mappings_undone;
+  return entry.change == MappingJournal::Change::kReplaced ? rebuild(entry.range)
+                                                           : protect_again(entry.range);
 }
 
 // The range as it was: nothing where nothing was, fresh anonymous memory with the saved pages over

@@ -111,6 +111,8 @@ class Checkpoint final {
   [[nodiscard]] bool tend_guard();
   [[nodiscard]] bool tend_private_copies();
   [[nodiscard]] bool undo_mappings();
+  [[nodiscard]] bool undo_in_order();
+  [[nodiscard]] bool undo(const MappingJournal::Entry& entry);
   [[nodiscard]] bool rebuild(Range range);
   [[nodiscard]] bool protect_again(Range range);
   [[nodiscard]] bool restore_found();
