@@ -4,6 +4,8 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "common/random/random.h"
+
 namespace isopop::pop {
 
 // How long a container takes to start, as the mode of that name has it: log-normal by its median,
@@ -13,15 +15,16 @@ struct ContainerStart {
   std::chrono::nanoseconds min = std::chrono::milliseconds(100);
   std::chrono::nanoseconds max = std::chrono::milliseconds(1000);
 };
+[[nodiscard]] std::chrono::nanoseconds draw(const ContainerStart& start, RandomStream& stream);
 
 // The bounds that PoolPolicy keeps.
 struct PoolLimits {
   // What the executors of the PoP may use together. A start waits until it fits; what is idle makes
   // room, what runs never has to.
   std::uint64_t memory_budget_bytes = 1024ULL * 1024 * 1024;
-  // Of an executor before it was measured, and none of its worker was. A small worker's takes
-  // about 1 MiB of its own.
-  std::uint64_t executor_bytes_expected = 1536ULL * 1024;
+  // At least this is expected of an executor before one of its worker was measured; more when the
+  // others use more. What a small worker's takes.
+  std::uint64_t executor_bytes_expected = 2ULL * 1024 * 1024;
   // Processes, descriptors: the budget is what bounds executors in practice.
   std::size_t executors_max = 2048;
   // Requests of one worker at a time, beyond that they queue. Few: there are fewer cores than

@@ -1,7 +1,6 @@
 #include "pop_node/pool/pool_policy.h"
 
 #include <algorithm>
-#include <cmath>
 #include <tuple>
 #include <utility>
 
@@ -13,8 +12,6 @@ namespace {
 // The budget's share that is kept free of idle executors, so that the next start finds room instead
 // of waiting for one to end.
 constexpr std::uint64_t kReserveShare = 64;
-// Of the standard normal distribution.
-constexpr double kQuantile99 = 2.3263;
 
 std::chrono::nanoseconds backoff(const PoolLimits& limits, std::size_t doublings) {
   std::chrono::nanoseconds delay = limits.backoff_min;
@@ -34,7 +31,6 @@ void PoolPolicy::add_group(GroupId group, Sharing sharing) {
   ISOPOP_ASSERT(inserted, "a group is added once");
   place->second.sharing = sharing;
   place->second.slots = sharing == Sharing::kManyRequests ? limits_.shared_requests_max : 1;
-  place->second.bytes_expected = limits_.executor_bytes_expected;
 }
 
 void PoolPolicy::retire_group(GroupId group, Instant now) {
@@ -110,7 +106,7 @@ void PoolPolicy::executor_memory(ExecutorId id, std::uint64_t bytes, Instant now
   const auto found = executors_.find(id);
   if (found == executors_.end()) return;
   set_bytes(found->second, bytes);
-  groups_.at(found->second.group).bytes_expected = bytes;
+  groups_.at(found->second.group).bytes_measured = bytes;
   settle(now);
 }
 
@@ -273,7 +269,13 @@ Instant PoolPolicy::growth_due(const Group& group) const {
 bool PoolPolicy::fits(const Group& group) const {
   if (executors_.empty()) return true;
   return executors_.size() < limits_.executors_max &&
-         bytes_ + group.bytes_expected <= limits_.memory_budget_bytes;
+         bytes_ + expected_bytes(group) <= limits_.memory_budget_bytes;
+}
+
+std::uint64_t PoolPolicy::expected_bytes(const Group& group) const {
+  if (group.bytes_measured > 0) return group.bytes_measured;
+  const std::uint64_t mean = executors_.empty() ? 0 : bytes_ / executors_.size();
+  return std::max(limits_.executor_bytes_expected, mean);
 }
 
 // Workers without an executor go first, then those that want another; each in the order in which
@@ -296,25 +298,19 @@ void PoolPolicy::start_where_needed(Instant now) {
 }
 
 void PoolPolicy::start(GroupId id, Group& group, Instant now) {
+  const std::uint64_t bytes = expected_bytes(group);
   const ExecutorId executor_id{++last_executor_};
   Executor& executor = executors_[executor_id];
   executor.group = id;
-  set_bytes(executor, group.bytes_expected);
+  set_bytes(executor, bytes);
   group.members.insert(executor_id);
   ++group.starting;
   ++starting_;
   std::chrono::nanoseconds delay{};
-  if (group.sharing == Sharing::kContainer) delay = draw_container_start();
+  if (group.sharing == Sharing::kContainer)
+    delay = draw(limits_.container_start, container_starts_);
   actions_.emplace_back(StartExecutor{executor_id, id, delay});
   reindex(id, group, now);
-}
-
-std::chrono::nanoseconds PoolPolicy::draw_container_start() {
-  const auto [p50, min, max] = limits_.container_start;
-  const double median = static_cast<double>(p50.count());
-  const double sigma = std::log(static_cast<double>(max.count()) / median) / kQuantile99;
-  const double drawn = container_starts_.log_normal(median, std::max(sigma, 0.0));
-  return std::clamp(std::chrono::nanoseconds(std::llround(drawn)), min, max);
 }
 
 // Stops idle executors until, with those that are on their way out, there is room for everybody who
@@ -323,7 +319,7 @@ std::chrono::nanoseconds PoolPolicy::draw_container_start() {
 void PoolPolicy::make_room(const Group& next) {
   const std::size_t wanted = due_first_.size() + due_more_.size();
   const std::uint64_t bytes_wanted =
-      next.bytes_expected + (wanted - 1) * limits_.executor_bytes_expected;
+      expected_bytes(next) + (wanted - 1) * limits_.executor_bytes_expected;
   const auto lacks_room = [&] {
     return executors_.size() - going_ + wanted > limits_.executors_max ||
            bytes_ - bytes_going_ + bytes_wanted > limits_.memory_budget_bytes;

@@ -151,7 +151,7 @@ class PoolPolicy {
     std::set<Place> places;
     std::size_t starting = 0;
     std::size_t stopping = 0;
-    std::uint64_t bytes_expected = 0;  // of its next executor
+    std::uint64_t bytes_measured = 0;  // of an executor of its; 0: none was yet
     std::size_t failures = 0;          // in a row
     Instant blocked_until{};           // no executor is started before
     Instant last_ready_at{};
@@ -206,9 +206,9 @@ class PoolPolicy {
   [[nodiscard]] bool may_grow(const Group& group) const;
   [[nodiscard]] Instant growth_due(const Group& group) const;
   [[nodiscard]] bool fits(const Group& group) const;
+  [[nodiscard]] std::uint64_t expected_bytes(const Group& group) const;
   [[nodiscard]] std::size_t oldest_idle() const;
   [[nodiscard]] std::chrono::nanoseconds idle_timeout(std::size_t kind) const;
-  [[nodiscard]] std::chrono::nanoseconds draw_container_start();
 
   PoolLimits limits_;
   RandomStream container_starts_;

@@ -93,6 +93,15 @@ TEST_F(PoolBudgetTest, WhatAWorkerUsedIsExpectedOfItsNextExecutor) {
   EXPECT_EQ(actions(), Words({"start 2 of 2"}));
 }
 
+TEST_F(PoolBudgetTest, OfAWorkerThatIsNewAsMuchIsExpectedAsOthersUse) {
+  start_running(kA, 1);
+  policy_.executor_memory(executor(1), 6 * kMib, now_);
+  policy_.submit(kB, ticket(2), now_);
+  EXPECT_EQ(actions(), Words());  // 4 MiB would fit, 6 do not
+  policy_.executor_memory(executor(1), 5 * kMib, now_);
+  EXPECT_EQ(actions(), Words({"start 2 of 2"}));
+}
+
 TEST_F(PoolBudgetTest, OneExecutorStartsHoweverSmallTheBudgetIs) {
   make({.memory_budget_bytes = 1});
   policy_.add_group(kA, Sharing::kOneRequest);
