@@ -399,11 +399,13 @@ void append_failure(std::string& out, std::uint32_t id, FailureKind kind, const 
 }
 
 void append_finished(std::string& out, std::uint32_t id, std::uint32_t cpu_us,
-                     const std::optional<RestoreFigures>& restore) {
+                     const std::optional<RestoreFigures>& restore, LimitsReached reached) {
   append_frame(out, 14, [&](pbf_writer& message) {
     message.add_uint32(1, id);
     if (cpu_us != 0) message.add_uint32(2, cpu_us);
     if (restore.has_value()) write_restore(message, 3, *restore);
+    if (reached.subrequests) message.add_bool(4, true);
+    if (reached.log) message.add_bool(5, true);
   });
 }
 

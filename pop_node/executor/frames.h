@@ -191,6 +191,12 @@ struct RestoreFigures {
   std::uint32_t mappings_undone = 0;
 };
 
+// Limits that a request has reached and survived.
+struct LimitsReached {
+  bool subrequests = false;
+  bool log = false;
+};
+
 struct BodyPiece {
   std::string_view data;
   bool last = false;
@@ -204,7 +210,7 @@ void append_body(std::string& out, std::uint32_t id, BodyPiece piece);
 void append_failure(std::string& out, std::uint32_t id, FailureKind kind, const WorkerFault& fault,
                     RunTimes times);
 void append_finished(std::string& out, std::uint32_t id, std::uint32_t cpu_us,
-                     const std::optional<RestoreFigures>& restore);
+                     const std::optional<RestoreFigures>& restore, LimitsReached reached = {});
 void append_credit(std::string& out, CreditFrame credit);
 
 struct SubrequestHead {

@@ -29,6 +29,7 @@ Result<std::uint32_t> Subrequests::start(std::uint32_t parent_id, SubrequestHead
   ISOPOP_TRY(check(head, body));
   Parent& parent = parents_[parent_id];
   if (parent.started >= subrequests_max_) {
+    parent.has_reached_limit = true;
     return Error{ErrorCode::kResourceExhausted,
                  "Too many subrequests by a single request: its limit is " +
                      std::to_string(subrequests_max_)};
@@ -144,6 +145,11 @@ Result<void> Subrequests::add_body(Subrequest& subrequest, std::string data, boo
   subrequest.inbox += data;
   subrequest.is_complete = last;
   return {};
+}
+
+bool Subrequests::has_reached_limit(std::uint32_t parent) const {
+  const auto found = parents_.find(parent);
+  return found != parents_.end() && found->second.has_reached_limit;
 }
 
 bool Subrequests::is_awaited(std::uint32_t parent) const {

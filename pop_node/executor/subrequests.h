@@ -54,6 +54,8 @@ class Subrequests {
   // the contract.
   [[nodiscard]] Result<std::optional<std::uint32_t>> take(SubresponseFrame frame);
 
+  // Whether the request wanted more than its limit.
+  [[nodiscard]] bool has_reached_limit(std::uint32_t parent) const;
   // True when the request waits for an answer or for more of one.
   [[nodiscard]] bool is_awaited(std::uint32_t parent) const;
   // The parent is over, and with it all of this.
@@ -73,6 +75,7 @@ class Subrequests {
   };
   struct Parent {
     std::uint32_t started = 0;
+    bool has_reached_limit = false;
     std::size_t under_way = 0;
     std::deque<std::uint32_t> in_line;
     std::deque<std::uint32_t> news;

@@ -160,21 +160,22 @@ void Traffic::fail(std::uint32_t id, FailureKind kind, const WorkerFault& fault)
 
 void Traffic::finish(std::uint32_t id, std::uint32_t cpu_us) {
   if (requests_.erase(id) == 0) return;
-  logged_bytes_.erase(id);
+  const auto logged = logged_bytes_.extract(id);
+  const LimitsReached reached{.subrequests = subrequests_.has_reached_limit(id),
+                              .log = !logged.empty() && logged.mapped() > log_bytes_max()};
   subrequests_.forget(id);
-  append_finished(out_, id, cpu_us, restore_figures_);
+  append_finished(out_, id, cpu_us, restore_figures_, reached);
   restore_figures_.reset();
 }
 
 void Traffic::log(std::uint32_t id, std::string_view level, std::string_view text) {
   if (id != 0 && !contains(id)) id = 0;
   std::size_t& logged = logged_bytes_[id];
-  const std::size_t logged_max = std::size_t{limits_.log_kib} << 10U;
-  if (logged > logged_max) return;
+  if (logged > log_bytes_max()) return;
   const std::string_view kept = cut(text, kLogTextBytesMax);
   logged += kept.size() + kLogRecordBytes;
   append_log(out_, id, level, kept);
-  if (logged > logged_max) {
+  if (logged > log_bytes_max()) {
     append_log(out_, id, "warn",
                (id == 0 ? "the top level" : "the request") +
                    std::string(" has logged more than its limit of ") +

@@ -106,6 +106,7 @@ class Traffic {
   void give_credit(std::uint32_t id, Exchange& exchange, std::size_t bytes);
   bool push_out(std::uint32_t id, Exchange& exchange, std::string_view data);
   std::size_t send_covered(std::uint32_t id, Exchange& exchange, std::string_view data);
+  [[nodiscard]] std::size_t log_bytes_max() const { return std::size_t{limits_.log_kib} << 10U; }
   [[nodiscard]] RunTimes times_now(const Exchange& exchange) const;
 
   std::string& out_;

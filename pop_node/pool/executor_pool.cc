@@ -202,6 +202,9 @@ ExecutorProcess::Events ExecutorPool::events_of(ExecutorId id, GroupId group) {
       .on_breach = guarded([group](ExecutorPool& pool, v1::FailureKind kind) {
         pool.count_breach(*pool.groups_.at(group).worker, limit_of(kind));
       }),
+      .on_reached = guarded([group](ExecutorPool& pool, WorkerLimit limit) {
+        pool.count_breach(*pool.groups_.at(group).worker, limit);
+      }),
       .on_restored = guarded([group](ExecutorPool& pool, const v1::RestoreFigures& figures) {
         pool.restored(group, figures);
       }),

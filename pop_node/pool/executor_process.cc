@@ -425,6 +425,8 @@ void ExecutorProcess::finish(const v1::Finished& finished) {
     request.run->room.notify();
   }
   if (finished.has_restore()) events_.on_restored(finished.restore());
+  if (finished.reached_subrequests()) events_.on_reached(WorkerLimit::kSubrequests);
+  if (finished.reached_log()) events_.on_reached(WorkerLimit::kLog);
   events_.on_finished(request.ticket);
   if (is_ending_ && in_flight_.empty() && unsent_.empty()) stop();
 }

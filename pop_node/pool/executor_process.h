@@ -20,6 +20,7 @@
 #include "pop_node/pool/executor_zygote.h"
 #include "pop_node/pool/frame_codec.h"
 #include "pop_node/pool/pool_policy.h"
+#include "pop_node/pool/worker_counters.h"
 
 namespace isopop::pop {
 
@@ -50,6 +51,7 @@ class ExecutorProcess final : public RunChannel,
     std::function<void(const v1::LogRecord&)> on_log;
     std::function<void(const v1::WorkerFault&)> on_load_fault;
     std::function<void(v1::FailureKind)> on_breach;  // a request reached a limit
+    std::function<void(WorkerLimit)> on_reached;     // one that it survived
     std::function<void(const v1::RestoreFigures&)> on_restored;
     SubrequestOpener open_subrequests;
   };

@@ -9,9 +9,9 @@ namespace isopop::pop {
 // What a PoP counts for each worker that it holds.
 
 // Limits that a request can reach, in the order of their names.
-enum class WorkerLimit { kCpu, kMemory, kWall, kBody };
-inline constexpr std::array<std::string_view, 4> kWorkerLimitNames = {"cpu", "memory", "wall",
-                                                                      "body"};
+enum class WorkerLimit { kCpu, kMemory, kWall, kBody, kSubrequests, kLog };
+inline constexpr std::array<std::string_view, 6> kWorkerLimitNames = {"cpu",  "memory",      "wall",
+                                                                      "body", "subrequests", "log"};
 
 struct WorkerCounters {
   std::uint64_t starts = 0;  // executors

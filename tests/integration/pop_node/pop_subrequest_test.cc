@@ -166,6 +166,9 @@ TEST_P(PopSubrequestTest, AStormIsHeldByItsLimitAndTheNeighbourIsServed) {
   neighbour.join();
   EXPECT_GT(served, 0);
   EXPECT_EQ(pop_.metric(R"(isopop_pop_subrequests_total{outcome="answered"})"), 4 * 5 * 20);
+  EXPECT_EQ(
+      pop_.metric(R"(isopop_pop_worker_limit_breaches_total{worker="storm",limit="subrequests"})"),
+      4 * 5);
 }
 
 TEST_P(PopSubrequestTest, GoesOnAfterTheAnswerToTheClient) {

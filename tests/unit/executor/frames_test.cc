@@ -173,6 +173,13 @@ TEST(Frames, WriteWhatLoadingTook) {
   EXPECT_EQ(frame.loaded().checkpoint_kib(), 5U);
 }
 
+TEST(Frames, WriteTheLimitsThatARequestReached) {
+  std::string out;
+  append_finished(out, 3, 77, std::nullopt, {.subrequests = true, .log = false});
+  EXPECT_TRUE(parsed(out).finished().reached_subrequests());
+  EXPECT_FALSE(parsed(out).finished().reached_log());
+}
+
 TEST(Frames, WriteWhatARestoreTook) {
   std::string out;
   append_finished(out, 3, 77,

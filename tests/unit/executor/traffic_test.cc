@@ -183,8 +183,7 @@ TEST_F(TrafficTest, SendsTheFiguresOfARestoreWithOneRequest) {
 
 TEST_F(TrafficTest, KeepsToTheLogLimitOfEachRequestAndSaysSo) {
   traffic_.set_limits({.log_kib = 2});
-  begin(1);
-  begin(2);
+  for (std::uint32_t id = 1; id <= 3; ++id) begin(id);
   const std::string line(1'000, 'x');
   for (int i = 0; i < 100; ++i) traffic_.log(1, "log", line);
   std::vector<v1::Frame> frames = sent();
@@ -194,8 +193,27 @@ TEST_F(TrafficTest, KeepsToTheLogLimitOfEachRequestAndSaysSo) {
   EXPECT_NE(frames[2].log().text().find("limit of 2 KiB"), std::string::npos);
   traffic_.log(2, "log", line);
   EXPECT_EQ(sent().size(), 1U) << "another request has its own";
-  for (int i = 0; i < 100; ++i) traffic_.log(2, "log", "");
+  traffic_.finish(2, 0);
+  EXPECT_FALSE(sent().at(0).finished().reached_log());
+  for (int i = 0; i < 100; ++i) traffic_.log(3, "log", "");
   EXPECT_LT(sent().size(), 40U) << "empty lines count too";
+  traffic_.finish(1, 0);
+  EXPECT_TRUE(sent().at(0).finished().reached_log());
+}
+
+TEST_F(TrafficTest, TellsThatARequestWantedTooManySubrequests) {
+  traffic_.set_limits({.subrequests = 0});
+  begin(1);
+  EXPECT_FALSE(traffic_.subrequests().start(1, {.method = "GET", .url = "http://a/"}, {}).ok());
+  traffic_.finish(1, 0);
+  EXPECT_TRUE(sent().at(0).finished().reached_subrequests());
+}
+
+TEST_F(TrafficTest, WaitsForItsSubrequestsAsForAPeer) {
+  begin(1);
+  EXPECT_FALSE(traffic_.waits_for_peer(1));
+  ASSERT_TRUE(traffic_.subrequests().start(1, {.method = "GET", .url = "http://a/"}, {}).ok());
+  EXPECT_TRUE(traffic_.waits_for_peer(1));
 }
 
 TEST_F(TrafficTest, CutsLogsAtWholeCharacters) {
