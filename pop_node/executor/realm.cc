@@ -343,8 +343,10 @@ Result<std::uint32_t> Realm::start_fetch(SubrequestHead head, std::string_view b
 }
 
 void Realm::fail(std::uint32_t id, v8::Local<v8::Value> error) {
-  surroundings_.traffic.fail(id, FailureKind::kException,
-                             read_fault(isolate_->GetCurrentContext(), error, {}));
+  const WorkerFault fault = read_fault(isolate_->GetCurrentContext(), error, {});
+  // To read an error can run the worker's code. If that reached a limit, the limit is what is told.
+  if (surroundings_.watchdog.fired() || memory_exceeded_) return;
+  surroundings_.traffic.fail(id, FailureKind::kException, fault);
   finish(id);
 }
 
