@@ -3,15 +3,16 @@
 namespace isopop::hostile {
 
 Expected cpu_limit() {
-  return {.status = 503, .body = "error code: 1102\nThe worker used up its CPU time."};
+  return {.status = 503, .body = "error code: 1102\nThe worker reached its CPU time limit of "};
 }
 
 Expected memory_limit() {
-  return {.status = 503, .body = "error code: 1102\nThe worker used up its memory."};
+  return {.status = 503, .body = "error code: 1102\nThe worker reached its memory limit: "};
 }
 
 Expected wall_limit() {
-  return {.status = 503, .body = "error code: 1102\nThe worker did not answer in time."};
+  return {.status = 503,
+          .body = "error code: 1102\nThe worker did not answer within its time limit of "};
 }
 
 Expected exception() {

@@ -151,7 +151,7 @@ TEST_P(Hostile, IsContainedAndItsNeighbourServed) {
   deploy(Neighbour::worker(kNeighboursMode));
   deploy(worker_of(GetParam()));
   Neighbour neighbour(pop_.address());
-  ASSERT_TRUE(neighbour.is_served(kAnswersBefore)) << neighbour.stop();
+  ASSERT_TRUE(neighbour.is_served(kAnswersBefore)) << neighbour.stop() << pop_.log();
   const std::uint64_t before = neighbour.answered();
   // An environment that is kept is broken after the first.
   const int rounds_max = GetParam().isolation == v1::ISOLATION_WARM ? 1 : kRoundsMax;

@@ -3,6 +3,8 @@ import { attack } from './attack.js';
 
 export default attack(async () => {
   const answer = new Response('whole');
-  for (const name of Object.getOwnPropertyNames(globalThis)) delete globalThis[name];
+  const { deleteProperty } = Reflect;
+  const world = globalThis;
+  for (const name of Object.getOwnPropertyNames(world)) deleteProperty(world, name);
   return answer;
 });
