@@ -194,5 +194,20 @@ TEST_P(PopSubrequestTest, EndsWithTheRequestThatMadeIt) {
       [this] { return pop_.metric(R"(isopop_pop_subrequests_total{outcome="cancelled"})") == 1; }));
 }
 
+TEST(PopSubrequestFaults, AnExecutorThatAsksTooMuchIsEndedWithAllThatItAsked) {
+  TestControlPlane control;
+  PopProcess pop(control.address(), {.executor = scripted_executor()});
+  ASSERT_TRUE(control.wait_connected());
+  ASSERT_TRUE(control.deploy(make_worker("greedy", 1, "greedy http://held.isopop.test/")).ok());
+  const std::string never = (pop.state() / "never").string();
+  ASSERT_TRUE(control.deploy(make_worker("held", 1, "hold " + never)).ok());
+  const Result<RawResponse> answer = request(pop.address(), "greedy.example");
+  ASSERT_TRUE(answer.ok()) << answer.error().message;
+  EXPECT_EQ(answer.value().status, 500U);
+  EXPECT_NE(pop.log().find("too many subrequests at a time"), std::string::npos) << pop.log();
+  EXPECT_TRUE(test::wait_until(
+      [&pop] { return pop.metric(R"(isopop_pop_subrequests_total{outcome="cancelled"})") == 6; }));
+}
+
 }  // namespace
 }  // namespace isopop::pop

@@ -9,6 +9,7 @@
 //   flood          sends more body than it has credit for
 //   forge          answers with a header that splits the response
 //   foreign        answers a request that was never made
+//   greedy URL     asks other workers for more at a time than it may
 //   silent         never answers
 //   deaf           never gets ready
 //   fault          says that the worker's top level failed
@@ -166,6 +167,19 @@ class ScriptedExecutor {
       end(kExitCpuLimit);
     }
     if (script_ == "foreign") send(whole_response(id + 1000, "foreign"));
+    if (script_ == "greedy") ask_much(id);
+  }
+
+  void ask_much(std::uint32_t id) {
+    for (std::uint32_t n = 1; n <= 7; ++n) {
+      v1::Frame frame;
+      v1::Subrequest& part = *frame.mutable_subrequest();
+      part.set_parent(id);
+      part.set_id(n);
+      part.mutable_head()->set_method("GET");
+      part.mutable_head()->set_url(argument_);
+      send(frame);
+    }
   }
 
   void answer_held() {
