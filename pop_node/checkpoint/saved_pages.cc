@@ -1,5 +1,6 @@
 #include "pop_node/checkpoint/saved_pages.h"
 
+#include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -41,7 +42,7 @@ void SavedPages::adopt(const SavedPages& base) {
 
 Result<void> SavedPages::open_layer() {
   if (next_fd_ >= 0) return {};
-  next_fd_ = memfd_create(kSavedPagesName, MFD_CLOEXEC);
+  next_fd_ = memfd_create(kSavedPagesName, MFD_CLOEXEC | MFD_ALLOW_SEALING);
   if (next_fd_ < 0) return errno_error("create a file in memory for the checkpoint", errno);
   return {};
 }
@@ -57,16 +58,24 @@ Result<void> SavedPages::save(const FixedVector<Range>& ranges) {
   if (ftruncate(fd, static_cast<off_t>(bytes)) != 0) {
     return errno_error("size the checkpoint's file", errno);
   }
+  std::uint64_t offset = 0;
+  for (const Range& range : ranges) {
+    ISOPOP_TRY(
+        write_whole(fd, reinterpret_cast<const std::byte*>(range.begin), range.bytes(), offset));
+    offset += range.bytes();
+  }
+  // Children have this file too: none of them may change what the others go back to. Before it is
+  // mapped, so that the mapping cannot be made writable either.
+  constexpr int kNoChanges = F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_FUTURE_WRITE;
+  if (fcntl(fd, F_ADD_SEALS, kNoChanges) != 0) return errno_error("seal the saved pages", errno);
   // Rounded up so that an empty checkpoint is no special case.
   const Range anywhere{0, std::max<std::uintptr_t>(bytes, kPageBytes)};
   void* content = raw_map(anywhere, PROT_READ, MAP_SHARED, fd, 0);
   if (content == MAP_FAILED) return errno_error("map the checkpoint's file", errno);
 
   layer_begin_[layers_] = runs_.size();
-  std::uint64_t offset = 0;
+  offset = 0;
   for (const Range& range : ranges) {
-    ISOPOP_TRY(
-        write_whole(fd, reinterpret_cast<const std::byte*>(range.begin), range.bytes(), offset));
     if (!runs_.push_back({range, static_cast<const std::byte*>(content) + offset, fd, offset})) {
       return Error{ErrorCode::kResourceExhausted,
                    "the checkpoint has too many separate runs of pages"};

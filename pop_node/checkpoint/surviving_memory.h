@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <cstdint>
 #include <new>
 #include <type_traits>
 #include <utility>
@@ -12,10 +13,17 @@ namespace isopop::checkpoint {
 // Memory that a restore leaves alone: a shared mapping, and only private mappings are restored.
 // Whatever must outlive a request lives here: the channel's buffers, the restorer's own tables and
 // stack. Handed out from the front, never taken back. After fork() it is shared with the child, so
-// a child that restores makes one of its own. Lives on one thread.
+// a child that restores makes one of its own, and one that runs untrusted code parts with its
+// parent's. Lives on one thread.
 class SurvivingMemory final {
  public:
-  [[nodiscard]] static Result<SurvivingMemory> create(std::size_t bytes);
+  enum class AfterFork : std::uint8_t { kShared, kCanPart };
+  [[nodiscard]] static Result<SurvivingMemory> create(std::size_t bytes,
+                                                      AfterFork after = AfterFork::kShared);
+
+  // In a child, of memory made with kCanPart: what either writes from now on the other does not
+  // see. It is private memory then and does not survive restores any more.
+  [[nodiscard]] Result<void> part();
 
   // Zeroed, aligned to 64 bytes; aborts when the memory is used up, since every user is known at
   // start.
@@ -28,10 +36,13 @@ class SurvivingMemory final {
   }
 
  private:
-  SurvivingMemory(std::byte* begin, std::size_t bytes) : next_(begin), end_(begin + bytes) {}
+  SurvivingMemory(std::byte* begin, std::size_t bytes, int file)
+      : begin_(begin), next_(begin), end_(begin + bytes), file_(file) {}
 
+  std::byte* begin_;
   std::byte* next_;
   std::byte* end_;
+  int file_;  // -1: there is none
 };
 
 // A vector of fixed capacity in surviving memory: it never allocates, so it can be used while

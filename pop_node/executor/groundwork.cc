@@ -91,6 +91,11 @@ Result<void> Groundwork::save() {
   return {};
 }
 
+Result<void> Groundwork::part_from_zygote() {
+  if (options_.memory == nullptr) return {};
+  return options_.memory->part();
+}
+
 Result<Groundwork::Layer> Groundwork::make_layer() const {
   if (options_.checkpoint == nullptr) {
     return Error{ErrorCode::kFailedPrecondition, options_.no_checkpoint_reason};

@@ -21,6 +21,7 @@ class Groundwork {
   // `checkpoint` covers the stack this runs on; null: a checkpoint cannot be had, for this reason.
   struct Options {
     checkpoint::Checkpoint* checkpoint = nullptr;
+    checkpoint::SurvivingMemory* memory = nullptr;  // that it lives in; null: shared with nobody
     std::string no_checkpoint_reason;
     checkpoint::DirtyFinder finder = checkpoint::DirtyFinder::kAutomatic;
   };
@@ -33,6 +34,9 @@ class Groundwork {
 
   // Saves the memory of the process. In a process without a checkpoint this does nothing.
   [[nodiscard]] Result<void> save();
+
+  // In a child of the zygote: from now on no memory is shared with it or with other children.
+  [[nodiscard]] Result<void> part_from_zygote();
 
   // A checkpoint of this process above the saved memory, and what survives its restores.
   struct Layer {

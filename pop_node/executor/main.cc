@@ -1,5 +1,6 @@
 // isopop-executor: one worker's V8, talking to its PoP on descriptor 3. A parts list.
 
+#include <fcntl.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -119,6 +120,9 @@ int raise_executors(Groundwork& groundwork, const std::vector<SandboxMeasure>& m
   const Result<std::optional<int>> served = zygote.value().run();
   if (!served.ok()) return say_error(served.error().message, kExitContract);
   if (!served.value()) return kExitDone;
+  if (const Result<void> parted = groundwork.part_from_zygote(); !parted.ok()) {
+    ::_exit(say_error(parted.error().message, kExitUnexpected));
+  }
   // Its memory goes with it: nothing of it needs to be taken apart first.
   ::_exit(serve(groundwork, *served.value()));
 }
@@ -157,8 +161,10 @@ int prepare(const Options& options) {
   prepared.ground.finder = options.finder;
   checkpoint::configure_malloc();
   prepared.measures = confine_process();
-  Result<checkpoint::SurvivingMemory> memory = checkpoint::SurvivingMemory::create(kSurvivingBytes);
+  Result<checkpoint::SurvivingMemory> memory = checkpoint::SurvivingMemory::create(
+      kSurvivingBytes, checkpoint::SurvivingMemory::AfterFork::kCanPart);
   if (!memory.ok()) return say_error(memory.error().message, kExitUnexpected);
+  prepared.ground.memory = &memory.value();
   const Result<checkpoint::Checkpoint*> made = checkpoint::Checkpoint::create(
       {.finder = options.finder, .gap_pages_max = kGapPagesMax, .proc = proc_directory()},
       memory.value());
@@ -211,9 +217,15 @@ int run(std::span<char*> arguments) {
     std::fputs(kUsage, stderr);
     return say_error(options.error().message, kExitUsage);
   }
-  // Ctrl-C goes to every process at the terminal; the PoP answers what is in flight before it
-  // closes.
   if (options.value().mode != Options::Mode::kCheck) {
+    // Before anything else gets that number.
+    if (::fcntl(kPopDescriptor, F_GETFD) < 0) {
+      const Error error =
+          errno_error("descriptor " + std::to_string(kPopDescriptor) + " of the PoP", errno);
+      return say_error(error.message, kExitUsage);
+    }
+    // Ctrl-C goes to every process at the terminal; the PoP answers what is in flight before it
+    // closes.
     std::signal(SIGINT, SIG_IGN);  // NOLINT(cert-err33-c): SIGINT can be ignored
   }
   return prepare(options.value());

@@ -1,5 +1,6 @@
 #include "pop_node/executor/sandbox_filter.h"
 
+#include <fcntl.h>
 #include <linux/seccomp.h>
 #include <seccomp.h>
 #include <sys/mman.h>
@@ -23,8 +24,8 @@ constexpr std::array kAllowed = {
     // memory: V8, malloc, the checkpoint
     SCMP_SYS(munmap), SCMP_SYS(mprotect), SCMP_SYS(pkey_mprotect), SCMP_SYS(madvise),
     SCMP_SYS(mremap), SCMP_SYS(brk),
-    // the checkpoint's descriptors: the page map and the files of saved pages
-    SCMP_SYS(pread64), SCMP_SYS(pwrite64), SCMP_SYS(ftruncate), SCMP_SYS(fstat),
+    // the checkpoint's descriptors
+    SCMP_SYS(pread64), SCMP_SYS(fstat),
     // signals and timers of its own: the CPU watchdog, abort()
     SCMP_SYS(rt_sigaction), SCMP_SYS(rt_sigprocmask), SCMP_SYS(rt_sigreturn), SCMP_SYS(sigaltstack),
     SCMP_SYS(timer_settime), SCMP_SYS(timer_delete), SCMP_SYS(getpid), SCMP_SYS(gettid),
@@ -59,8 +60,15 @@ int add_rules(scmp_filter_ctx filter) {
   for (const int call : kRefused) note(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EACCES), call, 0));
   // raise() and abort(). As nobody may be signalled, abort() goes on to its illegal instruction.
   note(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 0));
+  // A checkpoint looks at the page map, and fills and seals its file. Standard error may be a log,
+  // which can be added to, but not cut off or written over.
   note(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
                         SCMP_A1(SCMP_CMP_MASKED_EQ, 0xFFFFFFFF, kPagemapScan)));
+  for (const int call : {SCMP_SYS(ftruncate), SCMP_SYS(pwrite64)}) {
+    note(seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, SCMP_A0(SCMP_CMP_GT, STDERR_FILENO)));
+  }
+  note(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
+                        SCMP_A1(SCMP_CMP_MASKED_EQ, 0xFFFFFFFF, F_ADD_SEALS)));
   // Private memory counts towards the memory limit; anonymous memory that is shared or grows like a
   // stack would not.
   constexpr scmp_datum_t kKind = MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN;
