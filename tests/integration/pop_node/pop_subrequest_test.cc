@@ -64,7 +64,8 @@ TEST_P(PopSubrequestTest, AWorkerAsksAnotherByItsOwnHostAndByItsRoute) {
     return Response.json(answers.map((one) => ({ ...one, ray: one.ray === one.mine,
       mine: undefined })));)");
   const std::string rest =
-      R"("method":"POST","body":"hello","host":"back.isopop.test","forged":null,"city":"Paris","ray":true})";
+      R"("method":"POST","body":"hello","host":"back.isopop.test","forged":null,)"
+      R"("city":"Paris","ray":true})";
   const RawResponse answer = ask("front");
   EXPECT_EQ(answer.status, 200U);
   EXPECT_NE(
