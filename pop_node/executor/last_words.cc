@@ -1,8 +1,12 @@
 #include "pop_node/executor/last_words.h"
 
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstddef>
 #include <new>
 #include <utility>
 
@@ -16,8 +20,21 @@ namespace {
 // Field 1 as a varint, and kPatchedId.
 constexpr std::array<char, 6> kIdField = {'\x08', '\xFF', '\xFF', '\xFF', '\xFF', '\x0F'};
 
-// A new handler has no object.
-const LastWords* g_new_handler_words = nullptr;  // NOLINT(*-non-const-global-variables)
+// What V8 asks for at once when it makes room for code or objects.
+constexpr std::size_t kSomeBytes = 1U << 20U;
+
+// A new handler and a signal handler have no object.
+const LastWords* g_native_words = nullptr;  // NOLINT(*-non-const-global-variables)
+
+// V8 traps when the kernel refuses it memory that it cannot do without. It can trap for other
+// reasons too; asking for some tells. After the return the trap's second half ends the process.
+void on_trap(int /*signal*/) {
+  const int protection = PROT_READ | PROT_WRITE;
+  void* const some = ::mmap(nullptr, kSomeBytes, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (some == MAP_FAILED && errno == ENOMEM) {
+    g_native_words->say_and_exit(LastWords::Reason::kMemoryLimit);
+  }
+}
 
 }  // namespace
 
@@ -31,9 +48,14 @@ LastWords::LastWords(int descriptor, Texts cpu_limit, Texts memory_limit)
   }
 }
 
-void LastWords::answer_for_operator_new() {
-  g_new_handler_words = this;
-  std::set_new_handler([] { g_new_handler_words->say_and_exit(Reason::kMemoryLimit); });
+void LastWords::answer_for_native_code() {
+  g_native_words = this;
+  std::set_new_handler([] { g_native_words->say_and_exit(Reason::kMemoryLimit); });
+  struct sigaction action{};
+  action.sa_handler = on_trap;
+  action.sa_flags = static_cast<int>(SA_RESETHAND);
+  const int set = ::sigaction(SIGTRAP, &action, nullptr);
+  ISOPOP_ASSERT(set == 0, "a signal that may be handled");
 }
 
 void LastWords::say_and_exit(Reason reason) const {

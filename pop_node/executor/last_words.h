@@ -27,9 +27,9 @@ class LastWords {
 
   LastWords(int descriptor, Texts cpu_limit, Texts memory_limit);
 
-  // When operator new finds no memory, the memory limit's words are said: V8 and this program are
-  // lost then. For as long as this object lives, one a process.
-  void answer_for_operator_new();
+  // When operator new finds no memory, or V8 traps for want of it, the memory limit's words are
+  // said: V8 and this program are lost then. For as long as this object lives, one a process.
+  void answer_for_native_code();
 
   // Which request is being run; 0 is the top level.
   void set_request(std::uint32_t id) { request_ = id; }

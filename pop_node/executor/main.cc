@@ -95,7 +95,7 @@ int serve(Groundwork& groundwork, int descriptor) {
   if (!channel.ok()) return say_error(channel.error().message, kExitUsage);
   LastWords last_words(descriptor, last_frames(LastWords::Reason::kCpuLimit),
                        last_frames(LastWords::Reason::kMemoryLimit));
-  last_words.answer_for_operator_new();
+  last_words.answer_for_native_code();
   const auto watchdog = CpuWatchdog::create(last_words);
   if (!watchdog.ok()) return say_error(watchdog.error().message, kExitUnexpected);
   EventLoop loop({.channel = channel.value(),
