@@ -1,6 +1,7 @@
 #include "pop_node/pool/executor_pool.h"
 
 #include <algorithm>
+#include <boost/asio/post.hpp>
 #include <utility>
 
 #include "common/log/log.h"
@@ -234,10 +235,14 @@ void ExecutorPool::process_loaded(ExecutorId id) {
 
 void ExecutorPool::process_ready(ExecutorId id) {
   policy_.executor_ready(id, clock_.now());
-  // Its request goes first.
   carry_out();
-  measure(id);
-  carry_out();
+  // Behind the request that waits for it.
+  asio::post(io_, [id, weak = std::weak_ptr(alive_)] {
+    const auto pool = weak.lock();
+    if (!pool) return;
+    (*pool)->measure(id);
+    (*pool)->carry_out();
+  });
 }
 
 // Tells the policy what the executor uses, unless it was told just now.

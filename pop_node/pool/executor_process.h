@@ -136,6 +136,7 @@ class ExecutorProcess final : public RunChannel,
   ExecutorLost::Why lost_why_ = ExecutorLost::Why::kCrashed;
   std::uint32_t last_request_id_ = 0;
   std::uint64_t checkpoint_bytes_ = 0;
+  Instant ordered_at_;
   std::map<std::uint32_t, InFlight> in_flight_;
   std::map<TicketId, std::shared_ptr<RunState>> unsent_;  // assigned, head not yet sent
 };
