@@ -83,7 +83,8 @@ TEST(Topology, RefusesUnknownKeysAtEveryLevel) {
               HasSubstr("pops[0].latt: unknown key; did you mean 'lat'?"));
   EXPECT_THAT(fault_of("name: t\nrouter: {polcy: nearest}\n"),
               HasSubstr("t.yaml:2: router.polcy: unknown key; did you mean 'policy'?"));
-  EXPECT_THAT(fault_of("name: t\ndefaults: {isolation: cold}\n"), HasSubstr("pristine, fresh, warm"));
+  EXPECT_THAT(fault_of("name: t\ndefaults: {isolation: cold}\n"),
+              HasSubstr("pristine, fresh, warm"));
 }
 
 TEST(Topology, RefusesValuesWithoutTheRightUnit) {
