@@ -212,6 +212,18 @@ struct Drain {
   }
 };
 
+// What each of them tells the others. All live until the event loop has stopped.
+void connect(WorkerCatalog& catalog, ExecutorPool& pool, PopMetrics& metrics) {
+  catalog.on_retired([&pool](const LiveWorkerPtr& worker) { pool.retire(worker); });
+  pool.on_forgotten([&catalog, &pool] {
+    catalog.collect_garbage(pool.bundles_in_use());
+    pool.keep_counters(
+        [&catalog](std::string_view name) { return catalog.registry().by_name(name) != nullptr; });
+  });
+  pool.on_restored(
+      [&metrics](const v1::RestoreFigures& figures) { metrics.count_restore(figures); });
+}
+
 }  // namespace
 
 Result<void> run_pop(const Options& options) {
@@ -228,16 +240,8 @@ Result<void> run_pop(const Options& options) {
   const std::size_t restored = catalog.restore();
   ExecutorPool pool(io, clock, settings.pool,
                     [&catalog](const LiveWorker& worker) { return catalog.read_bundle(worker); });
-  catalog.on_retired([&pool](const LiveWorkerPtr& worker) { pool.retire(worker); });
-  pool.on_forgotten([&catalog, &pool] {
-    catalog.collect_garbage(pool.bundles_in_use());
-    pool.keep_counters(
-        [&catalog](std::string_view name) { return catalog.registry().by_name(name) != nullptr; });
-  });
-
   PopMetrics metrics;
-  pool.on_restored(
-      [&metrics](const v1::RestoreFigures& figures) { metrics.count_restore(figures); });
+  connect(catalog, pool, metrics);
   std::unique_ptr<DistributionClient> distribution;
   EdgeHandler edge({.io = io,
                     .clock = clock,
