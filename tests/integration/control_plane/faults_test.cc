@@ -170,6 +170,27 @@ TEST_F(UploadTest, HugeUploadIsRefusedBeforeItsBytesCome) {
   expect_refused(upload({start_of("a", 1ULL << 40U)}), "at most");
 }
 
+TEST_F(UploadTest, ScriptLimitOfAWorkerIsCheckedHereToo) {
+  v1::Bundle bundle;
+  bundle.set_main_module("index.js");
+  v1::Module& module = *bundle.add_modules();
+  module.set_name("index.js");
+  module.set_type(v1::MODULE_TYPE_ES_MODULE);
+  module.set_content(kCode);
+  const std::string bytes = bundle.SerializeAsString();
+  v1::DeployRequest start = start_of("a", bytes.size());
+  v1::WorkerLimits& limits = *start.mutable_start()->mutable_settings()->mutable_limits();
+  limits.set_script_bytes(10);
+  expect_refused(upload({start, data_of(bytes)}), "limit script");
+  // One that allows more than the default is believed, up to what there may be at all.
+  start.mutable_start()->set_bundle_bytes(15ULL << 20U);
+  expect_refused(upload({start}), "at most");
+  limits.set_script_bytes(20ULL << 20U);
+  expect_refused(upload({start}), "cut off");
+  limits.set_script_bytes(1ULL << 40U);
+  expect_refused(upload({start}), "limit script");
+}
+
 TEST_F(UploadTest, GarbageIsNoBundle) {
   expect_refused(upload({start_of("a", 7), data_of("garbage")}), "not a bundle");
 }

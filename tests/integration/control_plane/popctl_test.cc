@@ -187,7 +187,7 @@ TEST_F(PopctlTest, CodeBeyondItsScriptLimitIsRefused) {
 }
 
 TEST_F(PopctlTest, ExampleWorkersAreValid) {
-  for (const char* name : {"hello", "echo", "router-app", "wasm-add"}) {
+  for (const char* name : {"hello", "echo", "gateway", "router-app", "wasm-add"}) {
     const auto outcome = control_.popctl(
         {"deploy", std::string(ISOPOP_SOURCE_DIR) + "/workers/" + name, "--dry-run"});
     EXPECT_TRUE(outcome.success()) << outcome.describe();

@@ -178,7 +178,8 @@ const Answerer kEcho = [](const Asked& asked) {
 
 class FetchTest : public ::testing::TestWithParam<v1::Isolation> {};
 INSTANTIATE_TEST_SUITE_P(Modes, FetchTest,
-                         ::testing::Values(v1::ISOLATION_WARM, v1::ISOLATION_FRESH));
+                         ::testing::Values(v1::ISOLATION_WARM, v1::ISOLATION_FRESH,
+                                           v1::ISOLATION_PRISTINE));
 
 TEST_P(FetchTest, AsksAndReadsTheAnswer) {
   ExecutorClient executor = loaded(R"(

@@ -8,6 +8,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/files/files.h"
 #include "pop_node/worker/live_worker.h"
 #include "tests/integration/pop_node/pop_process.h"
 #include "tests/support/wait.h"
@@ -170,6 +171,20 @@ TEST_P(PopSubrequestTest, AStormIsHeldByItsLimitAndTheNeighbourIsServed) {
   EXPECT_EQ(
       pop_.metric(R"(isopop_pop_worker_limit_breaches_total{worker="storm",limit="subrequests"})"),
       4 * 5);
+}
+
+TEST_P(PopSubrequestTest, TheExampleAsksTwoWorkersAndLivesWithoutOne) {
+  const std::string folder = std::string(ISOPOP_SOURCE_DIR) + "/workers/";
+  for (const std::string name : {"gateway", "hello"}) {
+    const Result<std::string> source = read_file(folder + name + "/index.js", 1U << 20U);
+    ASSERT_TRUE(source.ok());
+    const auto answer = control_.deploy(make_worker(name, 1, source.value(), GetParam()));
+    ASSERT_TRUE(answer.ok() && answer.value().acked);
+  }
+  EXPECT_EQ(ask("gateway").body,
+            "hello: 200 Hello from AMS to Paris!\n"
+            "wasm-add: fetch: no worker answers at http://wasm-add.isopop.test/; there is no way "
+            "out of the PoP\n");
 }
 
 TEST_P(PopSubrequestTest, GoesOnAfterTheAnswerToTheClient) {

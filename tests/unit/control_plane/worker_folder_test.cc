@@ -153,7 +153,7 @@ TEST_F(WorkerFolderTest, TakesASingleFile) {
 }
 
 TEST(ExampleWorkers, AreWholeFolders) {
-  for (const char* name : {"hello", "echo", "router-app", "wasm-add"}) {
+  for (const char* name : {"hello", "echo", "gateway", "router-app", "wasm-add"}) {
     const fs::path path = fs::path(ISOPOP_SOURCE_DIR) / "workers" / name;
     const Result<WorkerFolder> folder = read_worker_folder(path, {});
     ASSERT_TRUE(folder.ok()) << folder.error().message;
