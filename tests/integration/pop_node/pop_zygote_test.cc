@@ -95,9 +95,11 @@ TEST_F(PopZygoteTest, OneThatIsKilledTakesItsExecutorsWithItAndThePopGoesOn) {
   EXPECT_EQ(get("hello").body, "hello 1");
   RawClient held(pop.address());
   held.send("GET / HTTP/1.1\r\nhost: hold.example\r\n\r\n");
-  ASSERT_TRUE(wait_until([&] { return pop.metric("isopop_pop_requests_running") == 1; }));
+  ASSERT_TRUE(wait_until([&] {
+    return pop.executors().size() == 2 && pop.metric("isopop_pop_requests_running") == 1 &&
+           pop.metric("isopop_pop_executors_starting") == 0;
+  }));
   const std::vector<pid_t> before = pop.executors();
-  ASSERT_EQ(before.size(), 2U);
   kill(pop.zygote().value(), SIGKILL);
 
   const Result<RawResponse> lost = held.read_response();
