@@ -64,5 +64,6 @@ struct HostileCase {
 [[nodiscard]] std::vector<HostileCase> clock_cases();
 [[nodiscard]] std::vector<HostileCase> flood_cases();
 [[nodiscard]] std::vector<HostileCase> native_cases();
+[[nodiscard]] std::vector<HostileCase> subrequest_cases();
 
 }  // namespace isopop::hostile

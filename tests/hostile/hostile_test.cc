@@ -70,7 +70,7 @@ pop::TestWorker worker_of(const CaseInMode& tested) {
 std::vector<CaseInMode> all_cases() {
   std::vector<CaseInMode> all;
   for (const auto& cases : {state_cases(), loop_cases(), memory_cases(), runtime_cases(),
-                            clock_cases(), flood_cases(), native_cases()}) {
+                            clock_cases(), flood_cases(), native_cases(), subrequest_cases()}) {
     for (const HostileCase& hostile : cases) {
       for (const v1::Isolation isolation : hostile.modes) all.push_back({hostile, isolation});
     }

@@ -1,8 +1,9 @@
-// memory.grow until there is no more, each page touched.
+// memory.grow until there is no more, each page touched; and then objects, for which nothing is left.
 import { attack } from './attack.js';
 import module from './state.wasm';
 
 export default attack(() => {
   const { hoard } = new WebAssembly.Instance(module).exports;
-  return new Response(`less than 256 MiB: ${hoard() < 4096}`);
+  const pages = [hoard()];
+  for (;;) pages.push(new Array(1000).fill(pages.length));
 });

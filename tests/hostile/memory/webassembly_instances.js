@@ -4,13 +4,9 @@ import module from './state.wasm';
 
 export default attack(() => {
   const hoard = [];
-  try {
-    for (;;) {
-      const { memory } = new WebAssembly.Instance(module).exports;
-      new Uint8Array(memory.buffer).fill(1);
-      hoard.push(memory);
-    }
-  } catch (error) {
-    return new Response(`${error.name} after less than 4096: ${hoard.length < 4096}`);
+  for (;;) {
+    const { memory } = new WebAssembly.Instance(module).exports;
+    new Uint8Array(memory.buffer).fill(1);
+    hoard.push(memory);
   }
 });
