@@ -105,6 +105,7 @@ TEST_F(PopZygoteTest, OneThatIsKilledTakesItsExecutorsWithItAndThePopGoesOn) {
   const Result<RawResponse> lost = held.read_response();
   ASSERT_TRUE(lost.ok());
   EXPECT_EQ(lost.value().status, 500U);
+  ASSERT_TRUE(wait_until([&] { return pop.metric("isopop_pop_executors_spent_total") == 2; }));
   const RawResponse next = get("hello");
   EXPECT_EQ(next.status, 200U) << next.body << pop.log();
   EXPECT_EQ(next.headers.at("isopop-start"), "cold");
@@ -114,7 +115,6 @@ TEST_F(PopZygoteTest, OneThatIsKilledTakesItsExecutorsWithItAndThePopGoesOn) {
     EXPECT_EQ(std::count(before.begin(), before.end(), pid), 0);
   }
   EXPECT_EQ(pop.metric("isopop_pop_executors_crashed_total"), 0);
-  EXPECT_TRUE(wait_until([&] { return pop.metric("isopop_pop_executors_spent_total") == 2; }));
   EXPECT_EQ(pop.metric("isopop_pop_zygote_restarts_total"), 1);
 }
 
