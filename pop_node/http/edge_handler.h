@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <string_view>
 
@@ -10,6 +11,7 @@
 #include "common/random/random.h"
 #include "common/time/clock.h"
 #include "pop_node/http/pop_metrics.h"
+#include "pop_node/http/subrequest_load.h"
 #include "pop_node/pool/executor_pool.h"
 #include "pop_node/worker/worker_registry.h"
 
@@ -23,6 +25,8 @@ struct EdgeContext {
   ExecutorPool& pool;
   PopMetrics& metrics;
   std::string colo;  // the PoP's id: the end of every ray id
+  // Shared: what holds a part of it may be destroyed with the event loop, after all else here.
+  std::shared_ptr<SubrequestLoad> subrequests = std::make_shared<SubrequestLoad>();
 };
 
 // The PoP's HTTP face: its own pages below /__isopop/ on any host, everything else a worker's. Give

@@ -28,18 +28,29 @@ class Subrequest final : public std::enable_shared_from_this<Subrequest> {
         origin_(std::move(origin)),
         sink_(&sink),
         room_(context.io),
-        patience_(context.io) {}
+        patience_(context.io),
+        load_(context.subrequests),
+        is_let_in_(load_->enter()) {}
+  ~Subrequest() {
+    if (is_let_in_) load_->leave();
+    load_->release(held_bytes_);
+  }
+  Subrequest(const Subrequest&) = delete;
+  Subrequest& operator=(const Subrequest&) = delete;
 
   void take(v1::Subrequest part) {
     switch (part.part_case()) {
       case v1::Subrequest::kHead:
         id_ = part.id();
         asked_ = std::move(*part.mutable_head());
-        if (!asked_.has_body()) begin();
+        if (!is_let_in_) {
+          refuse();
+        } else if (!asked_.has_body()) {
+          begin();
+        }
         break;
       case v1::Subrequest::kBody:
-        body_ += part.body().data();
-        if (part.body().last()) begin();
+        take_body(part.body());
         break;
       case v1::Subrequest::kCancelled:
         cancel();
@@ -61,6 +72,19 @@ class Subrequest final : public std::enable_shared_from_this<Subrequest> {
   }
 
  private:
+  void take_body(const v1::BodyChunk& chunk) {
+    if (!load_->hold(chunk.data().size())) return refuse();
+    held_bytes_ += chunk.data().size();
+    body_ += chunk.data();
+    if (chunk.last()) begin();
+  }
+
+  // There are more in this PoP than it has room for.
+  void refuse() {
+    answer_with(refusal_answer(RejectReason::kQueueFull, std::chrono::seconds(1)));
+    context_.metrics.count_subrequest("refused");
+  }
+
   void begin() { asio::co_spawn(context_.io, serve(shared_from_this()), asio::detached); }
 
   static asio::awaitable<void> serve(std::shared_ptr<Subrequest> self) {
@@ -71,6 +95,7 @@ class Subrequest final : public std::enable_shared_from_this<Subrequest> {
   }
 
   asio::awaitable<void> run() {
+    if (is_over()) co_return;  // before it began
     Result<TranslatedSubrequest> translated =
         to_executor_request(asked_, body_.size(), origin_, context_.clock.wall_now());
     if (!translated.ok()) co_return fail(translated.error());
@@ -227,6 +252,9 @@ class Subrequest final : public std::enable_shared_from_this<Subrequest> {
   asio::steady_timer patience_;
   bool is_out_of_patience_ = false;
   bool is_answered_ = false;  // to the end
+  std::shared_ptr<SubrequestLoad> load_;
+  bool is_let_in_;
+  std::size_t held_bytes_ = 0;  // of its body, until it goes
 };
 
 class Group final : public SubrequestGroup {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <atomic>
+#include <csignal>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -208,6 +210,23 @@ TEST_P(PopSubrequestTest, EndsWithTheRequestThatMadeIt) {
   client.close();
   EXPECT_TRUE(test::wait_until(
       [this] { return pop_.metric(R"(isopop_pop_subrequests_total{outcome="cancelled"})") == 1; }));
+}
+
+TEST(PopSubrequestEnd, APopStopsInOrderWhileOneIsUnderWay) {
+  TestControlPlane control;
+  PopProcess pop(control.address());
+  ASSERT_TRUE(control.wait_connected());
+  const auto deploy = [&control](const std::string& name, const std::string& body) {
+    return control.deploy(make_worker(name, 1, "export default { async fetch() {" + body + "} }"));
+  };
+  ASSERT_TRUE(deploy("slow", "await new Promise((done) => setTimeout(done, 20000));").ok());
+  ASSERT_TRUE(deploy("front", "await fetch('http://slow.isopop.test/');").ok());
+  RawClient client(pop.address());
+  ASSERT_TRUE(client.send("GET / HTTP/1.1\r\nhost: front.example\r\n\r\n"));
+  ASSERT_TRUE(test::wait_until([&pop] { return pop.executors().size() >= 2; }));
+  const std::optional<ExitStatus> status = pop.stop(SIGTERM);
+  ASSERT_TRUE(status.has_value());
+  EXPECT_TRUE(status->success()) << status->describe() << "\n" << pop.log();
 }
 
 TEST(PopSubrequestFaults, AnExecutorThatAsksTooMuchIsEndedWithAllThatItAsked) {

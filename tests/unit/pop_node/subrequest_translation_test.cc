@@ -4,6 +4,8 @@
 
 #include <string>
 
+#include "pop_node/http/subrequest_load.h"
+
 namespace isopop::pop {
 namespace {
 
@@ -131,6 +133,23 @@ TEST(SubrequestTranslationTest, SaysThatThereIsNoWayOut) {
   const std::string message = nobody_answers(asked("http://example.com/")).message;
   EXPECT_EQ(message,
             "fetch: no worker answers at http://example.com/; there is no way out of the PoP");
+}
+
+TEST(SubrequestLoadTest, HasRoomForSoManyAndNoMore) {
+  SubrequestLoad load;
+  for (std::size_t n = 0; n < SubrequestLoad::kUnderWayMax; ++n) ASSERT_TRUE(load.enter());
+  EXPECT_FALSE(load.enter());
+  load.leave();
+  EXPECT_TRUE(load.enter());
+}
+
+TEST(SubrequestLoadTest, HoldsSoManyBytesAndNoMore) {
+  SubrequestLoad load;
+  EXPECT_TRUE(load.hold(SubrequestLoad::kBodyBytesMax - 1));
+  EXPECT_FALSE(load.hold(2));
+  EXPECT_TRUE(load.hold(1));
+  load.release(SubrequestLoad::kBodyBytesMax);
+  EXPECT_TRUE(load.hold(SubrequestLoad::kBodyBytesMax));
 }
 
 }  // namespace
