@@ -218,8 +218,9 @@ bool Checkpoint::capture() {
   if (!state_->guard.lower()) return false;
   if (state_->options.guard) state_->guard.install();
   state_->heap_end = raw_brk(0);
-  if (!read_restorable_mappings() || !find_pages_to_save() || !save_and_map()) return false;
+  if (!read_restorable_mappings()) return false;
   plan_spans();
+  if (!find_pages_to_save() || !save_and_map()) return false;
   state_->journal.clear();
   return true;
 }
@@ -265,29 +266,63 @@ void Checkpoint::plan_spans() {
 bool Checkpoint::find_pages_to_save() {
   State& state = *state_;
   state.to_save.clear();
-  for (const Mapping& mapping : state.mappings) {
-    state.found.clear();
-    if (dirty_pages_.finder() == DirtyFinder::kDropAll) {
-      // Nothing tells which pages were written: all that can be read is saved.
-      if ((mapping.protection & PROT_READ) != 0 && !state.found.push_back(mapping.range))
-        return false;
-    } else if (!dirty_pages_.find(mapping.range, state.found)) {
-      failure_ = "the written pages of the process do not fit the table";
-      return false;
-    }
-    bool first = true;
-    for (const Range& range : state.found) {
-      Range* last = first ? nullptr : &state.to_save[state.to_save.size() - 1];
-      if (last != nullptr && range.begin - last->end <= state.options.gap_pages_max * kPageBytes) {
-        last->end = range.end;
-      } else if (!state.to_save.push_back(range)) {
-        failure_ = "the written pages of the process do not fit the table";
+  failure_ = "the written pages of the process do not fit the table";
+  if (dirty_pages_.finder() == DirtyFinder::kDropAll) {
+    // Nothing tells which pages were written: all that can be read is saved.
+    for (const Mapping& mapping : state.mappings) {
+      if ((mapping.protection & PROT_READ) != 0 && !state.to_save.push_back(mapping.range)) {
         return false;
       }
-      first = false;
+    }
+    failure_ = {};
+    return true;
+  }
+  if (!find_written_pages()) return false;
+  const Mapping* mapping = state.mappings.begin();
+  for (const Range& range : state.found) {
+    while (mapping != state.mappings.end() && mapping->range.end <= range.begin) ++mapping;
+    for (const Mapping* at = mapping; at != state.mappings.end() && at->range.begin < range.end;
+         ++at) {
+      if (!save_later(*at, at->range.intersect(range))) return false;
     }
   }
+  failure_ = {};
   return true;
+}
+
+// In all mappings, also in those that may not be read: what was written there is there all the
+// same.
+bool Checkpoint::find_written_pages() {
+  State& state = *state_;
+  state.found.clear();
+  const Range* span = state.spans.begin();
+  std::uintptr_t looked_to = 0;
+  for (const Mapping& mapping : state.mappings) {
+    if (mapping.range.end <= looked_to) continue;
+    Range range{std::max(mapping.range.begin, looked_to), mapping.range.end};
+    if (span != state.spans.end() && span->begin < mapping.range.end) range = *span++;
+    if (!dirty_pages_.find(range, state.found)) return false;
+    looked_to = range.end;
+  }
+  return true;
+}
+
+// Adds a part of a mapping, ascending; runs that are close to each other become one.
+bool Checkpoint::save_later(const Mapping& mapping, Range part) {
+  State& state = *state_;
+  Range* const last = state.to_save.empty() ? nullptr : &state.to_save[state.to_save.size() - 1];
+  if (last == nullptr || last->end <= mapping.range.begin ||
+      part.begin - last->end > state.options.gap_pages_max * kPageBytes) {
+    return state.to_save.push_back(part);
+  }
+  last->end = part.end;
+  return true;
+}
+
+// The pages of a layer are few, and most of them are written by every request.
+bool Checkpoint::keeps_in_place() const {
+  return state_->options.guard && state_->base_pages > 0 &&
+         dirty_pages_.finder() != DirtyFinder::kDropAll;
 }
 
 bool Checkpoint::save_and_map() {
@@ -298,8 +333,10 @@ bool Checkpoint::save_and_map() {
   }
   const bool saved = state.saved.save(state.to_save).ok();
   bool mapped = saved;
+  if (saved && keeps_in_place()) state.saved.leave_newest_in_place();
   for (const Mapping& mapping : state.mappings) {
-    mapped = mapped && state.saved.map_newest(mapping.range, mapping.protection);
+    mapped =
+        mapped && (keeps_in_place() || state.saved.map_newest(mapping.range, mapping.protection));
     if ((mapping.protection & PROT_READ) == 0 && !raw_protect(mapping.range, mapping.protection)) {
       return false;
     }

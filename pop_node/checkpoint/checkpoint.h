@@ -40,8 +40,8 @@ class Checkpoint final {
     std::size_t kept_pages_max = 1024;
     // Guards the pages that requests seldom write (see page_guard.h). Not with kDropAll.
     bool guard = true;
-    // Saved runs of pages that are closer than this become one: each is a mapping, which costs more
-    // than a few pages, above all at a fork.
+    // Saved runs of pages that are not further apart than this become one: each is a mapping, which
+    // costs more than a few pages, above all at a fork; or, above a base, a system call.
     std::size_t gap_pages_max = 4;
     // As for open_proc_self(); used only by create(), which opens all that later calls need.
     int proc = -1;
@@ -103,7 +103,10 @@ class Checkpoint final {
   [[nodiscard]] bool capture();
   [[nodiscard]] bool read_restorable_mappings();
   [[nodiscard]] bool find_pages_to_save();
+  [[nodiscard]] bool find_written_pages();
+  [[nodiscard]] bool save_later(const Mapping& mapping, Range part);
   void plan_spans();
+  [[nodiscard]] bool keeps_in_place() const;
   [[nodiscard]] bool save_and_map();
 
   [[nodiscard]] bool restore_memory();

@@ -119,8 +119,11 @@ bool PageGuard::restore(Restored& restored) {
       page.unchanged = 0;
     } else if (++page.unchanged >= kUnchangedMax) {
       const Range range{page.address, page.address + kPageBytes};
-      if (!raw_drop(range) || !raw_protect(range, page.protection & ~PROT_WRITE)) return false;
-      ++restored.pages_dropped;
+      if (!saved_->is_in_place(page.address)) {
+        if (!raw_drop(range)) return false;
+        ++restored.pages_dropped;
+      }
+      if (!raw_protect(range, page.protection & ~PROT_WRITE)) return false;
       writable_.remove_unordered(i);
       continue;
     }

@@ -70,7 +70,7 @@ Result<void> SavedPages::save(const FixedVector<Range>& ranges) {
   if (fcntl(fd, F_ADD_SEALS, kNoChanges) != 0) return errno_error("seal the saved pages", errno);
   // Rounded up so that an empty checkpoint is no special case.
   const Range anywhere{0, std::max<std::uintptr_t>(bytes, kPageBytes)};
-  void* content = raw_map(anywhere, PROT_READ, MAP_SHARED, fd, 0);
+  void* content = raw_map(anywhere, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, 0);
   if (content == MAP_FAILED) return errno_error("map the checkpoint's file", errno);
 
   layer_begin_[layers_] = runs_.size();
@@ -119,6 +119,24 @@ bool SavedPages::map_layer(std::size_t layer, Range range, int protection) const
 
 bool SavedPages::map_newest(Range range, int protection) const {
   return layers_ == 0 || map_layer(layers_ - 1, range, protection);
+}
+
+bool SavedPages::is_in_place(std::uintptr_t page) const {
+  if (!in_place_) return false;
+  const Run* const run = find(layers_ - 1, page);
+  return run != runs_.begin() + layer_begin_[layers_] && run->range.begin <= page;
+}
+
+bool SavedPages::drop_copies(Range range) const {
+  if (!in_place_) return raw_drop(range);
+  const Run* const end = runs_.begin() + layer_begin_[layers_];
+  std::uintptr_t from = range.begin;
+  for (const Run* run = find(layers_ - 1, range.begin); run != end && run->range.begin < range.end;
+       ++run) {
+    if (run->range.begin > from && !raw_drop({from, run->range.begin})) return false;
+    from = run->range.end;
+  }
+  return from >= range.end || raw_drop({from, range.end});
 }
 
 bool SavedPages::map_all(Range range, int protection) const {

@@ -38,6 +38,13 @@ class SavedPages final {
 
   // Maps the newest layer's part of `range` over itself.
   [[nodiscard]] bool map_newest(Range range, int protection) const;
+  // The alternative: the newest layer's pages stay the process's own where they are. That saves the
+  // mapping and the first writes, and costs their memory twice; that they are private does not tell
+  // any more that they were written.
+  void leave_newest_in_place() { in_place_ = true; }
+  [[nodiscard]] bool is_in_place(std::uintptr_t page) const;
+  // Drops the private copies in `range`, where what then shows is the content of the checkpoint.
+  [[nodiscard]] bool drop_copies(Range range) const;
   // Maps everything that was saved of `range`, oldest layer first.
   [[nodiscard]] bool map_all(Range range, int protection) const;
 
@@ -59,6 +66,7 @@ class SavedPages final {
   std::size_t layer_begin_[kLayersMax + 1] = {};
   std::size_t layers_ = 0;
   std::size_t pages_ = 0;
+  bool in_place_ = false;
   int next_fd_ = -1;  // the next layer's file, once it is open
 };
 

@@ -4,8 +4,10 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <utility>
 
 #include "pop_node/executor/frames.h"
 
@@ -46,7 +48,7 @@ void Channel::keep_input_in(checkpoint::SurvivingMemory& memory) {
   }
   input_ = surviving;
   own_input_.reset();
-  own_bytes_ = std::string();
+  own_bytes_.reset();
 }
 
 // At least kReadBytes of it. Only the first frame is larger than the surviving buffer, and it comes
@@ -57,8 +59,8 @@ void Channel::make_room() {
     input.begin = 0;
     input.end = 0;
     // What a big Load took is not kept.
-    if (own_bytes_.size() > 2 * kFrameBytesMax) {
-      own_bytes_ = std::string();
+    if (own_input_ != nullptr && input.size > 2 * kFrameBytesMax) {
+      own_bytes_.reset();
       input.size = 0;
     }
   }
@@ -70,9 +72,11 @@ void Channel::make_room() {
   }
   if (input.size - input.end >= kReadBytes) return;
   ISOPOP_ASSERT(own_input_ != nullptr, "room for every frame in the surviving buffer");
-  own_bytes_.resize(input.end + 2 * kReadBytes);
-  input.data = own_bytes_.data();
-  input.size = own_bytes_.size();
+  input.size = std::max(2 * input.size, input.end + 2 * kReadBytes);
+  auto larger = std::make_unique_for_overwrite<char[]>(input.size);  // NOLINT(*-c-arrays)
+  if (input.end > 0) std::memcpy(larger.get(), input.data, input.end);
+  own_bytes_ = std::move(larger);
+  input.data = own_bytes_.get();
 }
 
 Result<Channel::Input> Channel::receive(Wait wait) {

@@ -63,7 +63,7 @@ class Channel {
   void make_room();
 
   int descriptor_;
-  std::string own_bytes_;  // of own_input_
+  std::unique_ptr<char[]> own_bytes_;  // NOLINT(*-c-arrays): of own_input_, not zeroed
   std::unique_ptr<InputBuffer> own_input_;
   InputBuffer* input_;  // own_input_, or one that survives
   std::string output_;

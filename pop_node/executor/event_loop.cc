@@ -138,6 +138,7 @@ Result<void> EventLoop::load(LoadFrame frame) {
   std::optional<WorkerFault> fault;
   if (pristine) fault = prepare_checkpoint();
   ISOPOP_TRY(seal());
+  if (pristine) checkpoint::use_request_heap();
   isolation_ = make_isolation(surroundings_, std::move(parts_.groundwork.environment), *worker_);
   if (!fault) fault = isolation_->load(times);
   if (!fault && pristine) {
@@ -184,7 +185,6 @@ Result<void> EventLoop::seal() {
 // Returns once as taken, and again after each restore.
 checkpoint::Checkpoint::Point EventLoop::take_checkpoint(LoadTimes& times) {
   const Instant start = clock_.now();
-  checkpoint::use_request_heap();
   const checkpoint::Checkpoint::Point point = checkpoint_->take();
   if (point == checkpoint::Checkpoint::Point::kRestored) {
     const checkpoint::Checkpoint::Figures& figures = checkpoint_->figures();

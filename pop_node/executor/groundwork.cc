@@ -1,5 +1,6 @@
 #include "pop_node/executor/groundwork.h"
 
+#include <array>
 #include <utility>
 
 #include "pop_node/executor/cpu_watchdog.h"
@@ -17,27 +18,53 @@ constexpr std::size_t kHeapBytes = std::size_t{128} << 20U;
 // The restorer's tables and the channel's input; touched only where they are used.
 constexpr std::size_t kSurvivingBytes = std::size_t{16} << 20U;
 // Enough for V8 to have optimised what is run each time.
-constexpr int kRehearsals = 400;
+constexpr int kRehearsals = 900;
 
+// What most workers do, in turn: the paths that are worth having optimised.
 constexpr const char* kRehearsalWorker = R"(
-const places = ['/', '/a?b=c'];
 export default {
   async fetch(request, env, ctx) {
     const url = new URL(request.url);
-    if (places.indexOf(url.pathname) === 0) return new Response(`Hello from ${request.cf.colo}`);
-    return Response.json({ path: url.pathname, agent: request.headers.get('user-agent') });
+    if (request.method === 'POST') {
+      const sent = await request.json();
+      return new Response(JSON.stringify(sent), { headers: { 'content-type': 'text/plain' } });
+    }
+    switch (url.pathname) {
+      case '/json':
+        return Response.json({ path: url.pathname, query: url.searchParams.get('a'),
+                               agent: request.headers.get('user-agent'), at: Date.now() });
+      case '/later':
+        ctx.waitUntil(Promise.resolve(1));
+        await null;
+        return new Response('later', { status: 201, headers: [['x-a', 'b']] });
+      default:
+        return new Response(`Hello from ${request.cf.colo} to ${request.cf.city}`);
+    }
   },
 };
 )";
 
 RequestFrame rehearsal_request(std::uint32_t id) {
+  constexpr std::array kPaths = {"/", "/json?a=b", "/", "/later", "/", "/post"};
+  constexpr std::array kCities = {"Amsterdam", "Nairobi", "Lima"};
   RequestFrame request;
+  const std::size_t kind = id % kPaths.size();
   request.id = id;
-  request.method = "GET";
-  request.url = id % 2 == 0 ? "http://rehearsal.example/" : "http://rehearsal.example/a?b=c";
-  request.headers = {{.name = "host", .value = "rehearsal.example"},
-                     {.name = "user-agent", .value = "rehearsal"},
-                     {.name = "accept", .value = "*/*"}};
+  request.method = kind == 5 ? "POST" : "GET";
+  request.url = std::string("http://rehearsal.example") + kPaths.at(kind);
+  for (const auto& [name, value] :
+       {std::pair("host", "rehearsal.example"), std::pair("user-agent", "curl/7.88.1"),
+        std::pair("accept", "*/*"), std::pair("accept-encoding", "gzip, br"),
+        std::pair("accept-language", "en"), std::pair("content-type", "application/json")}) {
+    request.headers.push_back({.name = name, .value = value});
+  }
+  request.client = {.country = id % 2 == 0 ? "NL" : "KE",
+                    .city = kCities.at(id % kCities.size()),
+                    .latitude_deg = 52.37 - id % 7,
+                    .longitude_deg = 4.89 + id % 11,
+                    .known = true};
+  request.has_body = kind == 5;
+  if (request.has_body) request.body = R"({"a":[1,2,{"b":"c"}]})";
   request.body_complete = true;
   request.http_protocol = "HTTP/1.1";
   return request;
@@ -64,6 +91,7 @@ void Groundwork::rehearse() {
                                   .v8_system = v8_system,
                                   .snapshot = &snapshot};
   LoadFrame load;
+  load.colo = "AMS";
   load.bundle = {.main_module = "rehearsal.js",
                  .modules = {{.name = "rehearsal.js", .content = kRehearsalWorker}}};
   {
@@ -102,10 +130,10 @@ Result<Groundwork::Layer> Groundwork::make_layer() const {
   }
   ISOPOP_TRY_ASSIGN(checkpoint::SurvivingMemory memory,
                     checkpoint::SurvivingMemory::create(kSurvivingBytes));
-  ISOPOP_TRY_ASSIGN(
-      checkpoint::Checkpoint * made,
-      checkpoint::Checkpoint::create({.finder = options_.finder, .proc = proc_directory()}, memory,
-                                     options_.checkpoint));
+  ISOPOP_TRY_ASSIGN(checkpoint::Checkpoint * made,
+                    checkpoint::Checkpoint::create(
+                        {.finder = options_.finder, .gap_pages_max = 1, .proc = proc_directory()},
+                        memory, options_.checkpoint));
   return Layer{.memory = memory, .checkpoint = made};
 }
 

@@ -37,7 +37,7 @@ constexpr int kPopDescriptor = 3;
 // The tables of the checkpoint that all others are layers above.
 constexpr std::size_t kSurvivingBytes = std::size_t{16} << 20U;
 // Its saved runs are joined generously: each is a mapping that every fork copies.
-constexpr std::size_t kGapPagesMax = 32;
+constexpr std::size_t kGapPagesMax = 256;
 
 constexpr const char* kUsage =
     "usage: isopop-executor [OPTIONS]            serve one worker to the PoP on descriptor 3\n"
@@ -103,10 +103,11 @@ int serve(Groundwork& groundwork, int descriptor) {
                   .watchdog = *watchdog.value(),
                   .last_words = last_words});
   const Result<int> exit_code = loop.run();
-  if (exit_code.ok()) return exit_code.value();
-  return say_error(exit_code.error().message, exit_code.error().code == ErrorCode::kInvalidArgument
-                                                  ? kExitContract
-                                                  : kExitUnexpected);
+  // The memory of the process goes with it: nothing of it needs to be taken apart first.
+  if (exit_code.ok()) ::_exit(exit_code.value());
+  ::_exit(say_error(exit_code.error().message, exit_code.error().code == ErrorCode::kInvalidArgument
+                                                   ? kExitContract
+                                                   : kExitUnexpected));
 }
 
 // In the zygote until the PoP has gone, and in each of its children, which serve.
@@ -121,10 +122,9 @@ int raise_executors(Groundwork& groundwork, const std::vector<SandboxMeasure>& m
   if (!served.ok()) return say_error(served.error().message, kExitContract);
   if (!served.value()) return kExitDone;
   if (const Result<void> parted = groundwork.part_from_zygote(); !parted.ok()) {
-    ::_exit(say_error(parted.error().message, kExitUnexpected));
+    return say_error(parted.error().message, kExitUnexpected);
   }
-  // Its memory goes with it: nothing of it needs to be taken apart first.
-  ::_exit(serve(groundwork, *served.value()));
+  return serve(groundwork, *served.value());
 }
 
 struct Options {
