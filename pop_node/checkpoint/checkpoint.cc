@@ -277,7 +277,7 @@ bool Checkpoint::find_pages_to_save() {
     failure_ = {};
     return true;
   }
-  if (!find_written_pages()) return false;
+  if (!find_written_pages() || !find_replaced_pages()) return false;
   const Mapping* mapping = state.mappings.begin();
   for (const Range& range : state.found) {
     while (mapping != state.mappings.end() && mapping->range.end <= range.begin) ++mapping;
@@ -304,6 +304,31 @@ bool Checkpoint::find_written_pages() {
     if (!dirty_pages_.find(range, state.found)) return false;
     looked_to = range.end;
   }
+  return true;
+}
+
+// Where the process has put fresh memory in the place of pages that were saved before, these do not
+// show any more, whether the fresh memory was written or not.
+bool Checkpoint::find_replaced_pages() {
+  State& state = *state_;
+  const std::size_t written = state.found.size();
+  for (const Mapping& mapping : state.scratch) {
+    const bool fresh = mapping.backing == Mapping::Backing::kAnonymous && is_restorable(mapping) &&
+                       (mapping.protection & PROT_READ) != 0;
+    if (fresh && !state.saved.append_saved_parts(mapping.range, state.found)) return false;
+  }
+  if (state.found.size() == written) return true;
+  std::sort(state.found.begin(), state.found.end(),
+            [](const Range& a, const Range& b) { return a.begin < b.begin; });
+  std::size_t last = 0;
+  for (std::size_t i = 1; i < state.found.size(); ++i) {
+    if (state.found[i].begin <= state.found[last].end) {
+      state.found[last].end = std::max(state.found[last].end, state.found[i].end);
+    } else {
+      state.found[++last] = state.found[i];
+    }
+  }
+  state.found.shrink(last + 1);
   return true;
 }
 
@@ -558,21 +583,14 @@ bool Checkpoint::verify() {
                             pages_missing(state.scratch, state.mappings, mask);
   for (const Mapping& mapping : state.mappings) {
     if ((mapping.protection & PROT_READ) == 0) continue;
-    state.found.clear();
-    if (dirty_pages_.finder() != DirtyFinder::kDropAll) {
-      if (!dirty_pages_.find(mapping.range, state.found)) return false;
-    } else if (!state.found.push_back(mapping.range)) {
-      return false;
-    }
-    for (const Range& range : state.found) {
-      for (std::uintptr_t at = range.begin; at < range.end; at += kPageBytes) {
-        const auto* page = reinterpret_cast<const std::byte*>(at);
-        const std::byte* content = state.saved.content_of(at);
-        if (content != nullptr
-                ? std::memcmp(page, content, kPageBytes) != 0
-                : mapping.backing == Mapping::Backing::kAnonymous && !is_all_zero(page)) {
-          ++differences;
-        }
+    // Every page, not just those that were found to be written.
+    for (std::uintptr_t at = mapping.range.begin; at < mapping.range.end; at += kPageBytes) {
+      const auto* page = reinterpret_cast<const std::byte*>(at);
+      const std::byte* content = state.saved.content_of(at);
+      if (content != nullptr
+              ? std::memcmp(page, content, kPageBytes) != 0
+              : mapping.backing == Mapping::Backing::kAnonymous && !is_all_zero(page)) {
+        ++differences;
       }
     }
   }

@@ -104,6 +104,7 @@ class Checkpoint final {
   [[nodiscard]] bool read_restorable_mappings();
   [[nodiscard]] bool find_pages_to_save();
   [[nodiscard]] bool find_written_pages();
+  [[nodiscard]] bool find_replaced_pages();
   [[nodiscard]] bool save_later(const Mapping& mapping, Range part);
   void plan_spans();
   [[nodiscard]] bool keeps_in_place() const;

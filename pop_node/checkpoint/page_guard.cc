@@ -135,7 +135,8 @@ bool PageGuard::restore(Restored& restored) {
 bool PageGuard::start_over() {
   for (const Mapping& mapping : *mappings_) {
     if (!is_guarded(mapping)) continue;
-    if (!raw_drop(mapping.range) || !raw_protect(mapping.range, mapping.protection & ~PROT_WRITE)) {
+    if (!saved_->drop_copies(mapping.range) ||
+        !raw_protect(mapping.range, mapping.protection & ~PROT_WRITE)) {
       return false;
     }
   }

@@ -146,6 +146,17 @@ bool SavedPages::map_all(Range range, int protection) const {
   return true;
 }
 
+bool SavedPages::append_saved_parts(Range range, FixedVector<Range>& parts) const {
+  for (std::size_t layer = layers_; layer > 0; --layer) {
+    const Run* const end = runs_.begin() + layer_begin_[layer];
+    for (const Run* run = find(layer - 1, range.begin); run != end && run->range.begin < range.end;
+         ++run) {
+      if (!parts.push_back(run->range.intersect(range))) return false;
+    }
+  }
+  return true;
+}
+
 const std::byte* SavedPages::content_of(std::uintptr_t page) const {
   for (std::size_t layer = layers_; layer > 0; --layer) {
     const Run* run = find(layer - 1, page);

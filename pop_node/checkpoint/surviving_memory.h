@@ -63,6 +63,7 @@ class FixedVector final {
   }
   // The last item takes the place of the one that goes.
   void remove_unordered(std::size_t index) { items_[index] = items_[--size_]; }
+  void shrink(std::size_t size) { size_ = size; }
   void clear() { size_ = 0; }
   [[nodiscard]] bool empty() const { return size_ == 0; }
   [[nodiscard]] std::size_t size() const { return size_; }
