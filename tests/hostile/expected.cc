@@ -3,16 +3,21 @@
 namespace isopop::hostile {
 
 Expected cpu_limit() {
-  return {.status = 503, .body = "error code: 1102\nThe worker reached its CPU time limit of "};
+  return {.status = 503,
+          .body = "error code: 1102\nThe worker reached its CPU time limit of ",
+          .limit = "cpu"};
 }
 
 Expected memory_limit() {
-  return {.status = 503, .body = "error code: 1102\nThe worker reached its memory limit: "};
+  return {.status = 503,
+          .body = "error code: 1102\nThe worker reached its memory limit: ",
+          .limit = "memory"};
 }
 
 Expected wall_limit() {
   return {.status = 503,
-          .body = "error code: 1102\nThe worker did not answer within its time limit of "};
+          .body = "error code: 1102\nThe worker did not answer within its time limit of ",
+          .limit = "wall"};
 }
 
 Expected exception() {
@@ -28,7 +33,7 @@ Expected cannot_start() {
 }
 
 Expected any() {
-  return {.status = 0, .body = "error code: 1101"};
+  return {.status = 0, .body = "error code: 110"};
 }
 
 Expected invalid() {

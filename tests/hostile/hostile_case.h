@@ -15,6 +15,7 @@ namespace isopop::hostile {
 struct Expected {
   unsigned status = 200;
   std::string body;
+  std::string limit;  // the one that was reached, as the PoP's metrics call it
 };
 
 [[nodiscard]] inline Expected answers(const std::string& body) {
@@ -29,7 +30,7 @@ struct Expected {
 [[nodiscard]] Expected cannot_start();  // nor will it soon
 [[nodiscard]] Expected invalid();       // what it answered is no answer
 [[nodiscard]] Expected lost();          // its executor ended without a word
-[[nodiscard]] Expected any();           // an answer of the worker's or an error of 1101
+[[nodiscard]] Expected any();           // an answer, or an error of 1101 or 1102
 [[nodiscard]] Expected broken_off();    // a 200 whose body ends before its end
 
 struct Step {
