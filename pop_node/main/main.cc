@@ -41,6 +41,10 @@ void add_pool_options(CLI::App& app, isopop::pop::Options& options) {
                  "or drop-all")
       ->check(CLI::IsMember({"automatic", "pagemap-scan", "pagemap-read", "drop-all"}))
       ->capture_default_str();
+  app.add_option("--spare-executors", options.spare_executors,
+                 "executors kept ready for workers that have none")
+      ->check(CLI::Range(0, 64))
+      ->capture_default_str();
   app.add_option("--memory-budget", options.memory_budget, "memory of all executors together")
       ->capture_default_str();
   app.add_option("--executors-max", options.executors_max, "executor processes at most")

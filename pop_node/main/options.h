@@ -22,6 +22,7 @@ struct Options {
 
   std::string isolation = "pristine";  // of workers that do not say
   std::string dirty_finder = "automatic";
+  std::size_t spare_executors = 1;
   std::string memory_budget = "1 GiB";  // for all executors
   std::size_t executors_max = 2048;
   std::size_t executors_per_worker_max = 8;

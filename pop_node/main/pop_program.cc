@@ -154,6 +154,7 @@ Result<Settings> understand(const Options& options) {
   // The folder is for people: `ps` tells whose executor it is.
   settings.pool.zygote.arguments = {"--state", settings.state.string(), "--dirty-finder",
                                     options.dirty_finder};
+  settings.pool.zygote.spares = options.spare_executors;
   settings.pool.zygote.start_timeout = settings.pool.start_timeout;
   settings.pool.colo = options.id;
 

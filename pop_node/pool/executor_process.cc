@@ -10,7 +10,6 @@
 #include <boost/asio/detached.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-#include <cerrno>
 #include <csignal>
 #include <utility>
 
@@ -49,18 +48,16 @@ ExecutorProcess::~ExecutorProcess() {
 }
 
 Result<void> ExecutorProcess::start(ExecutorZygote& zygote, std::string_view load_frame) {
-  std::array<int, 2> ends{};
-  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
-    return errno_error("create a socket pair", errno);
-  }
-  UniqueFd theirs(ends[1]);
-  UniqueFd ours(ends[0]);
-  boost::system::error_code error;
-  socket_.assign(asio::local::stream_protocol(), ours.get(), error);
-  if (error) return internal_error("take the executor's socket: " + error.message());
-  static_cast<void>(ours.release());
   ordered_at_ = clock_.now();
-  ISOPOP_TRY_ASSIGN(child_, zygote.fork(std::move(theirs)));
+  ISOPOP_TRY_ASSIGN(ExecutorZygote::Seat seat, zygote.take());
+  child_ = std::move(seat.child);
+  boost::system::error_code error;
+  socket_.assign(asio::local::stream_protocol(), seat.connection.get(), error);
+  if (error) {
+    child_->kill();
+    return internal_error("take the executor's socket: " + error.message());
+  }
+  static_cast<void>(seat.connection.release());
   // It lies there when the child begins to read.
   send(load_frame);
   asio::co_spawn(io_, serve(shared_from_this()), asio::detached);

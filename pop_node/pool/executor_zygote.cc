@@ -24,6 +24,8 @@ constexpr std::size_t kPacketBytesMax = 16 * 1024;
 // More than any message carries, so that one with too many is seen to have them.
 constexpr std::size_t kDescriptorsMax = 4;
 constexpr std::chrono::milliseconds kCongestionPause{2};
+// The request that took the spare goes first.
+constexpr std::chrono::milliseconds kRefillPause{10};
 constexpr std::size_t kReasonBytesMax = 200;
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 
@@ -43,7 +45,8 @@ ExecutorZygote::ExecutorZygote(asio::io_context& io, const Clock& clock,
       channel_(io),
       pause_(io),
       watch_(io),
-      congested_(io) {
+      congested_(io),
+      refill_(io) {
   options_.arguments.insert(options_.arguments.begin(), "--zygote");
 }
 
@@ -61,16 +64,48 @@ void ExecutorZygote::close() {
   pause_.cancel();
   watch_.cancel();
   congested_.cancel();
+  refill_.cancel();
 }
 
-Result<std::shared_ptr<ExecutorChild>> ExecutorZygote::fork(UniqueFd connection) {
+Result<ExecutorZygote::Seat> ExecutorZygote::take() {
   if (is_down_ || is_closed_) return unavailable("there is no zygote to fork executors from");
-  auto child = std::make_shared<ExecutorChild>(io_);
+  while (!spares_.empty()) {
+    Seat spare = std::move(spares_.front());
+    spares_.pop_front();
+    refill_spares();
+    if (spare.child->fate() == ExecutorChild::Fate::kAlive) return spare;
+  }
+  return order();
+}
+
+Result<ExecutorZygote::Seat> ExecutorZygote::order() {
+  std::array<int, 2> ends{};
+  if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) {
+    return errno_error("create a socket pair", errno);
+  }
+  Seat seat{.child = std::make_shared<ExecutorChild>(io_), .connection = UniqueFd(ends[0])};
   const std::uint64_t token = ++last_token_;
-  children_[token] = child;
-  orders_.push_back({token, std::move(connection)});
+  children_[token] = seat.child;
+  orders_.push_back({token, UniqueFd(ends[1])});
   send_orders();
-  return child;
+  return seat;
+}
+
+void ExecutorZygote::refill_spares() {
+  if (options_.spares == 0 || is_closed_ || std::exchange(is_refilling_, true)) return;
+  refill_.expires_after(kRefillPause);
+  refill_.async_wait([weak = weak_from_this()](boost::system::error_code) {
+    const auto self = weak.lock();
+    if (!self) return;
+    self->is_refilling_ = false;
+    // A zygote that is not there refills when it is ready.
+    if (self->is_closed_ || !self->protocol_.is_ready() || !self->channel_.is_open()) return;
+    while (self->spares_.size() < self->options_.spares) {
+      Result<Seat> spare = self->order();
+      if (!spare.ok()) return;
+      self->spares_.push_back(std::move(spare).value());
+    }
+  });
 }
 
 asio::awaitable<void> ExecutorZygote::supervise(std::shared_ptr<ExecutorZygote> self) {
@@ -203,6 +238,7 @@ void ExecutorZygote::take_report(const v1::ZygoteReady& ready) {
   for (auto& [token, since] : unanswered_) since = clock_.now();
   if (!is_first) {
     log_info("a new zygote is ready");
+    refill_spares();
     return;
   }
   std::vector<std::string> active;
@@ -217,6 +253,7 @@ void ExecutorZygote::take_report(const v1::ZygoteReady& ready) {
            active.empty() ? "nothing" : join(active, ", "),
            truncate_utf8(ready.dirty_finder(), kReasonBytesMax));
   if (!missing.empty()) log_warning("executors are not confined by: {}", join(missing, ", "));
+  refill_spares();
 }
 
 void ExecutorZygote::send_orders() {
@@ -305,6 +342,7 @@ void ExecutorZygote::end_process() {
   boost::system::error_code ignored;
   channel_.close(ignored);
   child_->kill_and_reap();
+  spares_.clear();
   unanswered_.clear();
   // Orders that were not sent are the next one's.
   const auto unsent = orders_.empty() ? children_.end() : children_.find(orders_.front().token);

@@ -35,6 +35,9 @@ struct ExecutorZygoteOptions {
   std::chrono::nanoseconds proven_after = std::chrono::seconds(10);
   std::chrono::nanoseconds backoff_min = std::chrono::milliseconds(200);
   std::chrono::nanoseconds backoff_max = std::chrono::seconds(10);
+  // Children that are kept in reserve, so that the first request of a worker need not wait for the
+  // fork, a quarter of what its start takes.
+  std::size_t spares = 1;
 };
 
 // The process that executors are forked from: `isopop-executor --zygote`, with V8 started and
@@ -51,9 +54,14 @@ class ExecutorZygote final : public std::enable_shared_from_this<ExecutorZygote>
   // Kills it and all that was forked from it. Nothing is forked any more.
   void close();
 
-  // Asks for an executor that serves `connection`, which may be written to at once. While the
-  // zygote is starting the order waits; UNAVAILABLE when it cannot be had now.
-  [[nodiscard]] Result<std::shared_ptr<ExecutorChild>> fork(UniqueFd connection);
+  // An executor that has no worker yet, or that will be forked as soon as can be, and our end of
+  // its connection, which may be written to at once.
+  struct Seat {
+    std::shared_ptr<ExecutorChild> child;
+    UniqueFd connection;
+  };
+  // While the zygote is starting the order waits; UNAVAILABLE when it cannot be had now.
+  [[nodiscard]] Result<Seat> take();
 
   // What the zygote last said of itself; null before it was ready for the first time.
   [[nodiscard]] const v1::ZygoteReady* report() const { return report_ ? &*report_ : nullptr; }
@@ -67,6 +75,8 @@ class ExecutorZygote final : public std::enable_shared_from_this<ExecutorZygote>
   };
 
   static asio::awaitable<void> supervise(std::shared_ptr<ExecutorZygote> self);
+  [[nodiscard]] Result<Seat> order();
+  void refill_spares();
   Result<void> start_process();
   asio::awaitable<void> read_messages();
   [[nodiscard]] Result<bool> read_message();
@@ -90,16 +100,19 @@ class ExecutorZygote final : public std::enable_shared_from_this<ExecutorZygote>
   asio::steady_timer pause_;      // between one zygote and the next
   asio::steady_timer watch_;      // for its next deadline
   asio::steady_timer congested_;  // before orders are sent again
+  asio::steady_timer refill_;     // before a spare that was taken is replaced
   ZygoteProtocol protocol_;
   std::optional<v1::ZygoteReady> report_;
   bool is_closed_ = false;
   bool is_down_ = false;  // between two attempts
   bool is_watching_ = false;
   bool is_congested_ = false;
+  bool is_refilling_ = false;
   Instant started_at_;
   std::uint64_t starts_ = 0;
   std::uint64_t early_ends_ = 0;  // in a row
   std::uint64_t last_token_ = 0;
+  std::deque<Seat> spares_;
   std::deque<Order> orders_;                                          // not yet sent
   std::map<std::uint64_t, std::shared_ptr<ExecutorChild>> children_;  // asked for, or alive
   std::map<std::uint64_t, Instant> unanswered_;                       // orders, by when they went

@@ -21,10 +21,26 @@ PopProcess::PopProcess(const std::string& control_address, PopProcessOptions opt
 }
 
 void PopProcess::start() {
-  std::vector<std::string> arguments = {
-      "--id",     "AMS",         "--city",    "Amsterdam",      "--country", "NL",
-      "--region", "Europe",      "--lat",     "52.31",          "--lon",     "4.76",
-      "--listen", "127.0.0.1:0", "--control", control_address_, "--state",   state().string()};
+  std::vector<std::string> arguments = {"--id",
+                                        "AMS",
+                                        "--city",
+                                        "Amsterdam",
+                                        "--country",
+                                        "NL",
+                                        "--region",
+                                        "Europe",
+                                        "--lat",
+                                        "52.31",
+                                        "--lon",
+                                        "4.76",
+                                        "--listen",
+                                        "127.0.0.1:0",
+                                        "--control",
+                                        control_address_,
+                                        "--state",
+                                        state().string(),
+                                        "--spare-executors",
+                                        std::to_string(options_.spare_executors)};
   if (!options_.executor.empty()) {
     arguments.insert(arguments.end(), {"--executor", options_.executor.string()});
   }

@@ -15,6 +15,7 @@ namespace isopop::pop {
 struct PopProcessOptions {
   std::filesystem::path executor;  // empty: the real one
   std::vector<std::string> arguments;
+  int spare_executors = 0;    // so that executors() are those of workers
   std::string zygote_script;  // of the scripted one: how its first zygote misbehaves
 };
 

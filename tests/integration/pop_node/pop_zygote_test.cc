@@ -54,6 +54,33 @@ TEST_F(PopZygoteTest, IsThereBeforeTheFirstRequestAndSaysWhatConfinesExecutors) 
   EXPECT_TRUE(pop.executors().empty());
 }
 
+TEST_F(PopZygoteTest, ASpareExecutorIsTakenByAWorkerAndReplaced) {
+  pop_.emplace(control_.address(),
+               PopProcessOptions{.executor = scripted_executor(), .spare_executors = 1});
+  ASSERT_TRUE(control_.wait_connected());
+  ASSERT_TRUE(wait_until([&] { return pop_->executors().size() == 1; }));
+  const pid_t spare = pop_->executors().front();
+  deploy("hello", "hello");
+  EXPECT_EQ(get("hello").body, "hello 1");
+  EXPECT_TRUE(wait_until([&] { return pop_->executors().size() == 2; }));
+  // The worker runs in what was the spare: with it goes the state that it keeps.
+  kill(spare, SIGKILL);
+  EXPECT_TRUE(wait_until([&] { return pop_->metric("isopop_pop_executors_crashed_total") == 1; }));
+  EXPECT_EQ(get("hello").body, "hello 1");
+}
+
+TEST_F(PopZygoteTest, ASpareExecutorThatHasEndedIsNotTaken) {
+  pop_.emplace(control_.address(),
+               PopProcessOptions{.executor = scripted_executor(), .spare_executors = 1});
+  ASSERT_TRUE(control_.wait_connected());
+  ASSERT_TRUE(wait_until([&] { return pop_->executors().size() == 1; }));
+  kill(pop_->executors().front(), SIGKILL);
+  ASSERT_TRUE(wait_until([&] { return pop_->executors().empty(); }));
+  deploy("hello", "hello");
+  EXPECT_EQ(get("hello").status, 200U);
+  EXPECT_EQ(pop_->metric("isopop_pop_executor_start_failures_total"), 0);
+}
+
 TEST_F(PopZygoteTest, OneThatBreaksItsProtocolIsReplacedAndRequestsAreServed) {
   for (const auto& [script, reason] : std::vector<std::pair<std::string, std::string>>{
            {"early", "before it was ready"},
