@@ -215,6 +215,8 @@ struct Drain {
 
 // What each of them tells the others. All live until the event loop has stopped.
 void connect(WorkerCatalog& catalog, ExecutorPool& pool, PopMetrics& metrics) {
+  if (catalog.registry().size() > 0) pool.expect_requests();
+  catalog.on_installed([&pool] { pool.expect_requests(); });
   catalog.on_retired([&pool](const LiveWorkerPtr& worker) { pool.retire(worker); });
   pool.on_forgotten([&catalog, &pool] {
     catalog.collect_garbage(pool.bundles_in_use());

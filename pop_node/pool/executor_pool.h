@@ -57,6 +57,8 @@ class ExecutorPool final {
   // Puts one request of this version in line.
   [[nodiscard]] std::unique_ptr<ExecutorRun> submit(
       const LiveWorkerPtr& worker, PoolPolicy::Turn turn = PoolPolicy::Turn::kLast);
+  // There are workers here: an executor is kept in reserve for the next that needs its first.
+  void expect_requests() { zygote_->expect_requests(); }
   // No new request will come for it.
   void retire(const LiveWorkerPtr& worker);
 

@@ -91,8 +91,14 @@ Result<ExecutorZygote::Seat> ExecutorZygote::order() {
   return seat;
 }
 
+void ExecutorZygote::expect_requests() {
+  expects_requests_ = true;
+  refill_spares();
+}
+
 void ExecutorZygote::refill_spares() {
-  if (options_.spares == 0 || is_closed_ || std::exchange(is_refilling_, true)) return;
+  if (!expects_requests_ || is_closed_ || spares_.size() >= options_.spares) return;
+  if (std::exchange(is_refilling_, true)) return;
   refill_.expires_after(kRefillPause);
   refill_.async_wait([weak = weak_from_this()](boost::system::error_code) {
     const auto self = weak.lock();

@@ -35,8 +35,8 @@ struct ExecutorZygoteOptions {
   std::chrono::nanoseconds proven_after = std::chrono::seconds(10);
   std::chrono::nanoseconds backoff_min = std::chrono::milliseconds(200);
   std::chrono::nanoseconds backoff_max = std::chrono::seconds(10);
-  // Children that are kept in reserve, so that the first request of a worker need not wait for the
-  // fork, a quarter of what its start takes.
+  // Children that are kept in reserve, once expect_requests() was called, so that the first request
+  // of a worker need not wait for the fork, a quarter of what its start takes.
   std::size_t spares = 1;
 };
 
@@ -62,6 +62,9 @@ class ExecutorZygote final : public std::enable_shared_from_this<ExecutorZygote>
   };
   // While the zygote is starting the order waits; UNAVAILABLE when it cannot be had now.
   [[nodiscard]] Result<Seat> take();
+
+  // From now on there are workers that may be asked for.
+  void expect_requests();
 
   // What the zygote last said of itself; null before it was ready for the first time.
   [[nodiscard]] const v1::ZygoteReady* report() const { return report_ ? &*report_ : nullptr; }
@@ -108,6 +111,7 @@ class ExecutorZygote final : public std::enable_shared_from_this<ExecutorZygote>
   bool is_watching_ = false;
   bool is_congested_ = false;
   bool is_refilling_ = false;
+  bool expects_requests_ = false;
   Instant started_at_;
   std::uint64_t starts_ = 0;
   std::uint64_t early_ends_ = 0;  // in a row

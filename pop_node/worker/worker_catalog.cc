@@ -41,6 +41,7 @@ Result<void> WorkerCatalog::install(const v1::WorkerVersion& version,
   }
   ISOPOP_TRY(store_->write_version(version));
   retire(registry_.put(worker));
+  if (on_installed_) on_installed_();
   return {};
 }
 

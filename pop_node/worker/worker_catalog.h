@@ -26,6 +26,8 @@ class WorkerCatalog final {
   WorkerCatalog(std::unique_ptr<VersionStore> store, WorkerDefaults defaults);
 
   void on_retired(OnRetired callback) { on_retired_ = std::move(callback); }
+  // Called when a version has become live.
+  void on_installed(std::function<void()> callback) { on_installed_ = std::move(callback); }
 
   // Makes the stored versions live whose bundles are there and intact; how many they are.
   std::size_t restore();
@@ -58,6 +60,7 @@ class WorkerCatalog final {
   WorkerDefaults defaults_;
   WorkerRegistry registry_;
   OnRetired on_retired_;
+  std::function<void()> on_installed_;
 };
 
 }  // namespace isopop::pop

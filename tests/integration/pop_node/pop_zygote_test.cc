@@ -58,9 +58,10 @@ TEST_F(PopZygoteTest, ASpareExecutorIsTakenByAWorkerAndReplaced) {
   pop_.emplace(control_.address(),
                PopProcessOptions{.executor = scripted_executor(), .spare_executors = 1});
   ASSERT_TRUE(control_.wait_connected());
+  EXPECT_TRUE(pop_->executors().empty());  // for whom?
+  deploy("hello", "hello");
   ASSERT_TRUE(wait_until([&] { return pop_->executors().size() == 1; }));
   const pid_t spare = pop_->executors().front();
-  deploy("hello", "hello");
   EXPECT_EQ(get("hello").body, "hello 1");
   EXPECT_TRUE(wait_until([&] { return pop_->executors().size() == 2; }));
   // The worker runs in what was the spare: with it goes the state that it keeps.
@@ -73,10 +74,10 @@ TEST_F(PopZygoteTest, ASpareExecutorThatHasEndedIsNotTaken) {
   pop_.emplace(control_.address(),
                PopProcessOptions{.executor = scripted_executor(), .spare_executors = 1});
   ASSERT_TRUE(control_.wait_connected());
+  deploy("hello", "hello");
   ASSERT_TRUE(wait_until([&] { return pop_->executors().size() == 1; }));
   kill(pop_->executors().front(), SIGKILL);
   ASSERT_TRUE(wait_until([&] { return pop_->executors().empty(); }));
-  deploy("hello", "hello");
   EXPECT_EQ(get("hello").status, 200U);
   EXPECT_EQ(pop_->metric("isopop_pop_executor_start_failures_total"), 0);
 }
