@@ -6,6 +6,7 @@
 #include <linux/capability.h>
 #include <net/if.h>
 #include <poll.h>
+#include <pthread.h>
 #include <sched.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
@@ -27,11 +28,10 @@
 #include <cstdlib>
 #include <cstring>
 #include <ctime>
+#include <iterator>
 
 namespace isopop::test {
 namespace {
-
-constexpr const char* kNewFile = "/tmp/isopop-sandbox-probe";
 
 int outcome(long result) {
   return result < 0 ? errno : 0;
@@ -52,16 +52,20 @@ int call(long number, Arguments... arguments) {
 int open_for_reading(const Surroundings& /*around*/) {
   return outcome(open("/etc/passwd", O_RDONLY));
 }
-int open_for_writing(const Surroundings& /*around*/) {
-  const int file = open(kNewFile, O_CREAT | O_WRONLY, 0600);
-  if (file >= 0) unlink(kNewFile);
+int open_for_writing(const Surroundings& around) {
+  const std::string path = "/tmp/" + around.abstract_name;
+  const int file = open(path.c_str(), O_CREAT | O_WRONLY, 0600);
+  if (file >= 0) unlink(path.c_str());
   return outcome(file);
 }
 int open_proc(const Surroundings& /*around*/) {
   return outcome(open("/proc/self/status", O_RDONLY));
 }
-int write_root(const Surroundings& /*around*/) {
-  return outcome(mkdir("/isopop-sandbox-probe", 0700));
+int write_root(const Surroundings& around) {
+  const std::string path = "/" + around.abstract_name;
+  const int made = mkdir(path.c_str(), 0700);
+  if (made == 0) rmdir(path.c_str());
+  return outcome(made);
 }
 int find_files(const Surroundings& /*around*/) {
   DIR* directory = opendir("/");
@@ -124,7 +128,13 @@ int signal_itself(const Surroundings& /*around*/) {
 int call_abort(const Surroundings& /*around*/) {
   std::abort();
 }
-// raise() uses the thread's number as glibc keeps it: it must be this process's, not the parent's.
+// A mutex remembers its owner by the thread's number as glibc keeps it: it must be this process's,
+// not the parent's.
+int know_own_thread(const Surroundings& /*around*/) {
+  pthread_mutex_t mutex = PTHREAD_ERRORCHECK_MUTEX_INITIALIZER_NP;
+  if (const int failure = pthread_mutex_lock(&mutex); failure != 0) return failure;
+  return unless(mutex.__data.__owner != gettid());
+}
 int catch_own_signal(const Surroundings& /*around*/) {
   static volatile std::sig_atomic_t caught = 0;
   std::signal(SIGUSR1, [](int /*signal*/) { caught = 1; });
@@ -200,11 +210,17 @@ int read_page_map(const Surroundings& around) {
   const auto page = static_cast<off_t>(reinterpret_cast<std::uintptr_t>(&word) / 4096);
   return outcome(pread(around.page_map, &word, sizeof word, page * 8));
 }
+// As a checkpoint saves its pages.
+int fill_and_seal_file(const Surroundings& around) {
+  if (ftruncate(around.file, 4096) != 0 || pwrite(around.file, "x", 1, 0) != 1) return errno;
+  return outcome(fcntl(around.file, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW));
+}
 // poll() tells of a descriptor that is not open without using it.
 int find_descriptors(const Surroundings& around) {
   int found = 0;
   for (int fd = 0; fd < 1024; ++fd) {
-    if (fd == around.tcp_socket || fd == around.page_map || fd == around.pipe) continue;
+    const int kept[] = {around.tcp_socket, around.page_map, around.pipe, around.file};
+    if (std::find(std::begin(kept), std::end(kept), fd) != std::end(kept)) continue;
     pollfd entry{.fd = fd, .events = 0, .revents = 0};
     if (poll(&entry, 1, 0) == 1 && (entry.revents & POLLNVAL) != 0) continue;
     ++found;
@@ -239,6 +255,7 @@ std::vector<Attempt> make_attempts() {
       {"signal-itself", signal_itself},
       {"abort", call_abort},
       {"catch-own-signal", catch_own_signal},
+      {"know-own-thread", know_own_thread},
       {"be-first-process", be_first_process},
       {"be-root", be_root},
       {"become-root", become_root},
@@ -254,6 +271,10 @@ std::vector<Attempt> make_attempts() {
       {"map-growing", [](Around) { return map(PROT_READ, MAP_PRIVATE | MAP_GROWSDOWN); }},
       {"compute-and-answer", compute_and_answer},
       {"read-page-map", read_page_map},
+      {"fill-and-seal-file", fill_and_seal_file},
+      {"cut-log", [](Around) { return outcome(ftruncate(STDERR_FILENO, 0)); }},
+      {"write-over-log", [](Around) { return outcome(pwrite(STDERR_FILENO, "", 0, 0)); }},
+      {"descriptor-flags", [](Around around) { return outcome(fcntl(around.pipe, F_GETFL)); }},
       {"find-descriptors", find_descriptors},
       {"fork", [](Around) { return outcome(fork()); }},
       {"start-thread",

@@ -17,6 +17,7 @@ struct Surroundings {
   int tcp_socket = -1;  // not connected
   int page_map = -1;    // of the process that tries
   int pipe = -1;        // can be written
+  int file = -1;        // in memory
 };
 
 // Something that a process tries to do. 0 when it could, else errno.

@@ -15,6 +15,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <poll.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
@@ -91,7 +92,8 @@ Surroundings make_surroundings() {
 void seal(Surroundings& around, std::vector<int> also_kept = {}) {
   around.page_map =
       checked(openat(executor::proc_directory(), "self/pagemap", O_RDONLY), "open the page map");
-  also_kept.insert(also_kept.end(), {around.page_map, around.pipe, around.tcp_socket});
+  around.file = checked(memfd_create("probe", MFD_ALLOW_SEALING), "memfd_create");
+  also_kept.insert(also_kept.end(), {around.page_map, around.pipe, around.tcp_socket, around.file});
   const Result<void> sealed =
       executor::seal_process({.descriptors_kept = also_kept, .memory_bytes_max = kMemoryBytesMax});
   if (!sealed.ok()) give_up(sealed.error().message);
@@ -207,6 +209,10 @@ int show() {
     std::fwrite(text.data(), 1, static_cast<std::size_t>(size), stdout);
     close(file);
   }
+  // Who may trace a process may read this file of it.
+  const std::string environment = std::to_string(child) + "/environ";
+  const int file = openat(proc, environment.c_str(), O_RDONLY);
+  std::printf("Others:\t%s\n", file < 0 ? "kept out" : "may trace it");
   close(hold[1]);
   int status = 0;
   checked(waitpid(child, &status, 0), "waitpid");
@@ -230,6 +236,12 @@ void refuse_namespaces() {
   if (!executor::install_syscall_filter(program).ok()) give_up("a container's filter");
 }
 
+// So that there is one to lose.
+void join_group() {
+  constexpr gid_t kGroup = 12'346;
+  checked(setgroups(1, &kGroup), "setgroups");
+}
+
 void become_user() {
   constexpr unsigned kUser = 12'345;
   checked(setgroups(0, nullptr), "setgroups");
@@ -243,6 +255,7 @@ void become_user() {
 int main(int argc, char** argv) {
   using namespace isopop::test;
   std::vector<std::string> arguments(argv + 1, argv + argc);
+  if (geteuid() == 0) join_group();
   while (!arguments.empty() && arguments.front().starts_with("--")) {
     arguments.front() == "--as-user" ? become_user() : refuse_namespaces();
     arguments.erase(arguments.begin());

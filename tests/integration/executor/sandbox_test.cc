@@ -198,7 +198,7 @@ TEST_P(Sandbox, HidesOtherProcesses) {
 }
 
 TEST_P(Sandbox, GivesChildrenAThreadNumberOfTheirOwn) {
-  expect_outcomes("forked", {{"catch-own-signal", "done"}});
+  expect_outcomes("forked", all_ending("done", {"know-own-thread", "catch-own-signal"}));
 }
 
 TEST_P(Sandbox, ForksOneChildAfterAnother) {
@@ -208,8 +208,9 @@ TEST_P(Sandbox, ForksOneChildAfterAnother) {
 // --- behind the seal ---
 
 TEST_P(Sandbox, LeavesWhatAnExecutorNeeds) {
-  expect_outcomes("sealed", all_ending("done", {"compute-and-answer", "read-page-map",
-                                                "use-some-memory", "map-private"}));
+  expect_outcomes("sealed",
+                  all_ending("done", {"compute-and-answer", "read-page-map", "fill-and-seal-file",
+                                      "use-some-memory", "map-private"}));
 }
 
 TEST_P(Sandbox, ClosesWhatWasNotKept) {
@@ -254,7 +255,10 @@ TEST_P(Sandbox, EndsWhoCallsTheKernelForMore) {
                                                          "shared-segment",
                                                          "take-descriptor",
                                                          "new-privileges",
-                                                         "unknown-call"}));
+                                                         "unknown-call",
+                                                         "cut-log",
+                                                         "write-over-log",
+                                                         "descriptor-flags"}));
 }
 
 TEST_P(Sandbox, LetsNobodySignalNotEvenItself) {
@@ -283,9 +287,9 @@ TEST_P(Sandbox, ShowsInTheKernelsOwnWords) {
   NEEDS("seccomp");
   const CommandOutcome outcome = probe({"show"});
   ASSERT_TRUE(outcome.success()) << outcome.describe();
-  for (const char* line : {"NoNewPrivs:\t1\n", "Seccomp:\t2\n", "CapPrm:\t0000000000000000\n",
-                           "CapEff:\t0000000000000000\n", "CapInh:\t0000000000000000\n",
-                           "CapAmb:\t0000000000000000\n"}) {
+  for (const char* line : {"Others:\tkept out\n", "NoNewPrivs:\t1\n", "Seccomp:\t2\n",
+                           "CapPrm:\t0000000000000000\n", "CapEff:\t0000000000000000\n",
+                           "CapInh:\t0000000000000000\n", "CapAmb:\t0000000000000000\n"}) {
     EXPECT_THAT(outcome.output, HasSubstr(line));
   }
   for (const char* limit : {"Max core file size", "Max processes", "Max locked memory"}) {
