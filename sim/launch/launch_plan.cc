@@ -48,6 +48,9 @@ std::vector<std::string> pop_setting_arguments(const PopSettings& pop) {
   const auto add_duration = [&add](std::string flag, std::chrono::nanoseconds value) {
     add(std::move(flag), fmt::format("{} ns", value.count()));
   };
+  if (pop.memory_budget_bytes) {
+    add("--memory-budget", fmt::format("{} B", *pop.memory_budget_bytes));
+  }
   if (pop.executors_max) add("--executors-max", std::to_string(*pop.executors_max));
   if (pop.executors_per_worker_max) {
     add("--executors-per-worker-max", std::to_string(*pop.executors_per_worker_max));

@@ -120,9 +120,9 @@ Result<PopSettings> read_pop_settings(const ConfigNode& root) {
   PopSettings settings;
   const std::optional<ConfigNode> node = root.find("defaults");
   if (!node) return settings;
-  ISOPOP_TRY(
-      node->allow_only({"isolation", "executors_max", "executors_per_worker_max", "queue_max",
-                        "queue_deadline", "executor_idle_timeout", "wall_limit", "body_max"}));
+  ISOPOP_TRY(node->allow_only({"isolation", "memory_budget", "executors_max",
+                               "executors_per_worker_max", "queue_max", "queue_deadline",
+                               "executor_idle_timeout", "wall_limit", "body_max"}));
   ISOPOP_TRY_ASSIGN(
       settings.isolation,
       node->choice("isolation", {"pristine", "fresh", "warm", "container"}, settings.isolation));
@@ -134,6 +134,9 @@ Result<PopSettings> read_pop_settings(const ConfigNode& root) {
   ISOPOP_TRY_ASSIGN(settings.executor_idle_timeout,
                     optional_duration(*node, "executor_idle_timeout"));
   ISOPOP_TRY_ASSIGN(settings.wall_limit, optional_duration(*node, "wall_limit"));
+  if (node->has("memory_budget")) {
+    ISOPOP_TRY_ASSIGN(settings.memory_budget_bytes, node->bytes("memory_budget"));
+  }
   if (node->has("body_max")) {
     ISOPOP_TRY_ASSIGN(settings.body_bytes_max, node->bytes("body_max"));
   }

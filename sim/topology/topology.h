@@ -36,7 +36,8 @@ struct RouterSettings {
 // How every PoP is run: isopop-pop's options of the same names. What is absent is left to its
 // defaults.
 struct PopSettings {
-  std::string isolation = "pristine";  // of workers that do not say
+  std::string isolation = "pristine";                // of workers that do not say
+  std::optional<std::uint64_t> memory_budget_bytes;  // of all executors of a PoP
   std::optional<std::int64_t> executors_max;
   std::optional<std::int64_t> executors_per_worker_max;
   std::optional<std::int64_t> queue_max;

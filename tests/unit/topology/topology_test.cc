@@ -33,7 +33,8 @@ Topology bundled(const std::string& name) {
 
 TEST(Topology, ReadsEverySetting) {
   const auto topology = parse_topology(
-      "name: mine\nseed: 42\nprovenance: by hand\ndefaults: {isolation: warm, executors_max: 9, "
+      "name: mine\nseed: 42\nprovenance: by hand\ndefaults: {isolation: warm, memory_budget: 64 "
+      "MiB, executors_max: 9, "
       "executor_idle_timeout: 5 s, body_max: 2 MiB}\n"
       "router: {policy: nearest, net: account, access_profile: fcc2013}\npops:\n" +
           std::string(kAmsterdam),
@@ -44,6 +45,7 @@ TEST(Topology, ReadsEverySetting) {
       .seed = 42,
       .provenance = "by hand",
       .pop = {.isolation = "warm",
+              .memory_budget_bytes = 64U << 20U,
               .executors_max = 9,
               .executor_idle_timeout = std::chrono::seconds(5),
               .body_bytes_max = 2U << 20U},
