@@ -104,7 +104,7 @@ PoolPolicy::Gone ExecutorProcess::how_it_went() const {
   // After a limit it exits, or is killed by us, whoever is faster. Another signal is a crash.
   const std::optional<ExitStatus>& status = child_->status();
   const bool in_order = status && (status->signal == 0 || status->signal == SIGKILL);
-  return told_limit_ && in_order ? PoolPolicy::Gone::kSpent : PoolPolicy::Gone::kCrashed;
+  return (told_limit_ || is_ending_) && in_order ? PoolPolicy::Gone::kSpent : PoolPolicy::Gone::kCrashed;
 }
 
 asio::awaitable<void> ExecutorProcess::read_frames() {
