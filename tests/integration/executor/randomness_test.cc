@@ -19,7 +19,9 @@ constexpr std::size_t kUuids = 100;
 constexpr std::size_t kUuidChars = 36;
 constexpr int kExecutors = 2;  // of each mode
 
-constexpr char kDraw[] = R"(export default { fetch() {
+// Has drawn before the checkpoint, which then holds a generator in the middle of its work.
+constexpr char kDraw[] = R"(Math.random();
+export default { fetch() {
   const numbers = new Float64Array(800);
   for (let i = 0; i < numbers.length; ++i) numbers[i] = Math.random();
   const keys = crypto.getRandomValues(new Uint8Array(300 * 16));
