@@ -69,6 +69,7 @@ struct Checkpoint::State {
         scratch(memory, kMappingsMax),
         spans(memory, kMappingsMax),
         found(memory, kFoundMax),
+        changed(memory, kFoundMax),
         to_save(memory, kFoundMax),
         map_text(static_cast<char*>(memory.allocate(kMapTextBytes)), kMapTextBytes),
         restorer_stack(memory.allocate(kRestorerStackBytes)) {}
@@ -84,6 +85,7 @@ struct Checkpoint::State {
   FixedVector<Mapping> scratch;
   FixedVector<Range> spans;  // cover the mappings; what lies between them is skipped
   FixedVector<Range> found;
+  FixedVector<Range> changed;  // of these, what the last look everywhere had to bring back
   FixedVector<Range> to_save;
   std::span<char> map_text;
   int maps = -1;  // /proc/self/maps
@@ -414,7 +416,7 @@ bool Checkpoint::tend_guard() {
   State& state = *state_;
   if (!state.guard.raised()) {
     return figures_.restores < kScansBeforeGuard ||
-           state.guard.raise(state.mappings, state.found, state.saved, state.stack);
+           state.guard.raise(state.mappings, state.changed, state.saved, state.stack);
   }
   if (figures_.pages_found > state.options.kept_pages_max || state.guard.overflowed()) {
     return state.guard.start_over();
@@ -491,6 +493,7 @@ bool Checkpoint::protect_again(Range range) {
 // Both lists are ascending: one walk finds the mapping of each range that was written.
 bool Checkpoint::restore_found() {
   State& state = *state_;
+  state.changed.clear();
   const Mapping* mapping = state.mappings.begin();
   for (const Range& range : state.found) {
     while (mapping != state.mappings.end() && mapping->range.end <= range.begin) ++mapping;
@@ -518,13 +521,19 @@ void Checkpoint::restore_range(const Mapping& mapping, Range range) {
         ++figures_.pages_dropped;
       } else if (!is_all_zero(page)) {
         std::memset(page, 0, kPageBytes);
-        ++figures_.pages_restored;
+        note_change(at);
       }
     } else if (std::memcmp(page, content, kPageBytes) != 0) {
       std::memcpy(page, content, kPageBytes);
-      ++figures_.pages_restored;
+      note_change(at);
     }
   }
+}
+
+// One that does not fit the table is found by the guard when it is written the next time.
+void Checkpoint::note_change(std::uintptr_t page) {
+  ++figures_.pages_restored;
+  [[maybe_unused]] const bool fits = state_->changed.push_back({page, page + kPageBytes});
 }
 
 // All private copies are equal to the checkpoint by now, and go. Those that the next

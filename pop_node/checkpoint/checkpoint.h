@@ -121,6 +121,7 @@ class Checkpoint final {
   [[nodiscard]] bool protect_again(Range range);
   [[nodiscard]] bool restore_found();
   void restore_range(const Mapping& mapping, Range range);
+  void note_change(std::uintptr_t page);
   [[nodiscard]] bool drop_private_copies();
   [[nodiscard]] bool drop_everything();
   [[nodiscard]] bool verify();

@@ -88,10 +88,11 @@ V8System::~V8System() {
   v8::V8::DisposePlatform();
 }
 
-// V8 takes no such option for a module, only for a script.
+// V8 takes no such option for a module, only for a script. Feedback, too, is gathered from the first
+// call on: waiting for a function to prove worth it would start anew with each request.
 void V8System::compile_eagerly() {
-  constexpr std::string_view kNoLazy = "--no-lazy";
-  v8::V8::SetFlagsFromString(kNoLazy.data(), kNoLazy.size());
+  constexpr std::string_view kEager = "--no-lazy --no-lazy-feedback-allocation";
+  v8::V8::SetFlagsFromString(kEager.data(), kEager.size());
 }
 
 bool V8System::run_tasks(v8::Isolate* isolate) {
