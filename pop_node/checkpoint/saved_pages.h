@@ -48,8 +48,8 @@ class SavedPages final {
   // Maps everything that was saved of `range`, oldest layer first.
   [[nodiscard]] bool map_all(Range range, int protection) const;
 
-  // Appends the parts of `range` that any layer has saved, newest layer first. False when `parts` is
-  // full.
+  // Appends the parts of `range` that any layer has saved, newest layer first. False when `parts`
+  // is full.
   [[nodiscard]] bool append_saved_parts(Range range, FixedVector<Range>& parts) const;
 
   // The saved content of a page; null when it was not saved.
