@@ -3,8 +3,6 @@
 // written down with it.
 
 #include <fmt/format.h>
-#include <sys/utsname.h>
-#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <chrono>
@@ -12,13 +10,12 @@
 #include <exception>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "common/files/files.h"
-#include "common/text/text.h"
 #include "common/time/clock.h"
 #include "sim/launch/http_probe.h"
+#include "tests/support/bench_report.h"
 #include "tests/support/command.h"
 
 namespace isopop::test {
@@ -40,33 +37,6 @@ struct BenchOptions {
 
 double seconds_since(Instant start, const Clock& clock) {
   return std::chrono::duration<double>(clock.now() - start).count();
-}
-
-// Of "key : value" lines, as /proc/cpuinfo and /proc/meminfo have them.
-std::string proc_value(const std::string& file, std::string_view key) {
-  const Result<std::string> text = read_file(file);
-  if (!text.ok()) return {};
-  for (const std::string_view line : split(text.value(), '\n')) {
-    const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos || trim(line.substr(0, colon)) != key) continue;
-    return std::string(trim(line.substr(colon + 1)));
-  }
-  return {};
-}
-
-Json machine() {
-  utsname system{};
-  uname(&system);
-  return {{"processor", proc_value("/proc/cpuinfo", "model name")},
-          {"processors", std::thread::hardware_concurrency()},
-          {"memory", proc_value("/proc/meminfo", "MemTotal")},
-          {"kernel", system.release}};
-}
-
-std::string commit() {
-  const CommandOutcome outcome =
-      run_command("/usr/bin/git", {"-C", ISOPOP_SOURCE_DIR, "rev-parse", "HEAD"});
-  return outcome.success() ? std::string(trim(outcome.output)) : "";
 }
 
 // One network from up to down; always taken down again.
@@ -160,17 +130,12 @@ class Run final {
 Result<void> bench(const BenchOptions& options) {
   const SystemClock clock;
   ISOPOP_TRY_ASSIGN(const TempFolder folder, TempFolder::create("isopop-launch-bench"));
-  Json report = {{"schema_version", 1},
-                 {"bench", "launch"},
-                 {"date", format_rfc3339(clock.wall_now())},
-                 {"commit", commit()},
-                 {"machine", machine()},
-                 {"pops", options.pops},
-                 {"targets", {{"up_s", kUpTargetS}, {"memory_bytes_per_pop", kMemoryTargetBytes}}}};
+  Json report = bench_report_head("launch", clock);
+  report["pops"] = options.pops;
+  report["targets"] = {{"up_s", kUpTargetS}, {"memory_bytes_per_pop", kMemoryTargetBytes}};
   ISOPOP_TRY_ASSIGN(report["figures"], Run(options, (folder.path() / "state").string()).measure());
   if (options.json) {
-    const std::string text = report.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
-    std::fputs(text.c_str(), stdout);
+    print_bench_report(report);
     return {};
   }
   const Json& figures = report["figures"];

@@ -21,6 +21,7 @@
 #include "common/process/child.h"
 #include "common/time/clock.h"
 #include "sim/trace/trace_reader.h"
+#include "tests/support/bench_report.h"
 
 namespace isopop::sim {
 namespace {
@@ -160,7 +161,9 @@ int run(const BenchOptions& options) {
     return 1;
   }
   if (options.json) {
-    std::printf("%s\n", figures.value().dump(2).c_str());
+    Json report = test::bench_report_head("replay", clock);
+    report["figures"] = std::move(figures).value();
+    test::print_bench_report(report);
     return 0;
   }
   for (const auto& [name, value] : figures.value().items()) {
