@@ -1,5 +1,6 @@
 #include "pop_node/pool/executor_child.h"
 
+#include <poll.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -26,12 +27,19 @@ void ExecutorChild::kill() {
   }
 }
 
+bool ExecutorChild::is_running() {
+  if (fate_ != Fate::kAlive || !pid_fd_.is_open()) return fate_ == Fate::kAlive;
+  pollfd watched{.fd = pid_fd_.native_handle(), .events = POLLIN, .revents = 0};
+  return poll(&watched, 1, 0) == 0;
+}
+
 asio::awaitable<void> ExecutorChild::ended() {
   while (fate_ == Fate::kAlive) co_await changed_.wait();
 }
 
-void ExecutorChild::forked(pid_t pid, UniqueFd pid_fd) {
+void ExecutorChild::forked(pid_t pid, UniqueFd pid_fd, std::uint64_t inherited_bytes) {
   pid_ = pid;
+  inherited_bytes_ = inherited_bytes;
   boost::system::error_code error;
   pid_fd_.assign(pid_fd.get(), error);
   if (error) {

@@ -4,6 +4,7 @@
 
 #include <boost/asio/posix/stream_descriptor.hpp>
 #include <boost/asio/steady_timer.hpp>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -35,9 +36,13 @@ class ExecutorChild final : public std::enable_shared_from_this<ExecutorChild> {
   [[nodiscard]] pid_t pid() const { return pid_; }
   // SIGKILL; as soon as it is forked, if it is not yet.
   void kill();
+  // Anonymous memory that it shared with its zygote when it was forked.
+  [[nodiscard]] std::uint64_t inherited_bytes() const { return inherited_bytes_; }
   // Returns when the fate is not kAlive any more.
   asio::awaitable<void> ended();
   [[nodiscard]] Fate fate() const { return fate_; }
+  // Whether it runs or will, as the kernel has it now: the fate is known a little later.
+  [[nodiscard]] bool is_running();
   // How it exited, if anybody could tell.
   [[nodiscard]] const std::optional<ExitStatus>& status() const { return status_; }
   // Why it was never forked.
@@ -47,7 +52,7 @@ class ExecutorChild final : public std::enable_shared_from_this<ExecutorChild> {
 
   // kill() was called.
   [[nodiscard]] bool is_unwanted() const { return is_unwanted_; }
-  void forked(pid_t pid, UniqueFd pid_fd);
+  void forked(pid_t pid, UniqueFd pid_fd, std::uint64_t inherited_bytes);
   void never_forked(std::string reason);
   void exited(ExitStatus status);
   // It dies too, if it has not yet.
@@ -57,6 +62,7 @@ class ExecutorChild final : public std::enable_shared_from_this<ExecutorChild> {
   void end(Fate fate);
 
   pid_t pid_ = -1;
+  std::uint64_t inherited_bytes_ = 0;
   asio::posix::stream_descriptor pid_fd_;
   asio::steady_timer status_wait_;
   Fate fate_ = Fate::kAlive;

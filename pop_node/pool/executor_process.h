@@ -70,8 +70,8 @@ class ExecutorProcess final : public RunChannel,
   void kill();
 
   [[nodiscard]] pid_t pid() const { return child_ ? child_->pid() : -1; }
-  // Its own memory now: what its checkpoint holds and what it has written since. Nothing when the
-  // kernel does not tell.
+  // Its own memory now: what its checkpoint holds, and what it has beyond what it shares with its
+  // zygote. Nothing when the kernel does not tell.
   [[nodiscard]] std::optional<std::uint64_t> memory_bytes() const;
 
   void send_head(RunState& run, v1::RequestHead head) override;

@@ -16,6 +16,7 @@
 
 #include "common/log/log.h"
 #include "common/text/text.h"
+#include "pop_node/pool/process_memory.h"
 
 namespace isopop::pop {
 namespace {
@@ -73,7 +74,7 @@ Result<ExecutorZygote::Seat> ExecutorZygote::take() {
     Seat spare = std::move(spares_.front());
     spares_.pop_front();
     refill_spares();
-    if (spare.child->fate() == ExecutorChild::Fate::kAlive) return spare;
+    if (spare.child->is_running()) return spare;
   }
   return order();
 }
@@ -233,13 +234,14 @@ Result<void> ExecutorZygote::handle(const v1::ZygoteMessage& message, UniqueFd d
 Result<void> ExecutorZygote::take_child(const v1::Forked& forked, UniqueFd pid_fd) {
   if (!is_pid_fd(pid_fd.get())) return invalid_argument("a child without its process descriptor");
   unanswered_.erase(forked.token());
-  children_.at(forked.token())->forked(forked.pid(), std::move(pid_fd));
+  children_.at(forked.token())->forked(forked.pid(), std::move(pid_fd), anonymous_bytes_);
   return {};
 }
 
 void ExecutorZygote::take_report(const v1::ZygoteReady& ready) {
   const bool is_first = !report_.has_value();
   report_ = ready;
+  anonymous_bytes_ = anonymous_bytes(child_->pid()).value_or(0);
   // Orders that went before count from here.
   for (auto& [token, since] : unanswered_) since = clock_.now();
   if (!is_first) {

@@ -114,7 +114,8 @@ class ExecutorZygote final : public std::enable_shared_from_this<ExecutorZygote>
   bool expects_requests_ = false;
   Instant started_at_;
   std::uint64_t starts_ = 0;
-  std::uint64_t early_ends_ = 0;  // in a row
+  std::uint64_t anonymous_bytes_ = 0;  // of the zygote, when it was ready
+  std::uint64_t early_ends_ = 0;       // in a row
   std::uint64_t last_token_ = 0;
   std::deque<Seat> spares_;
   std::deque<Order> orders_;                                          // not yet sent

@@ -24,7 +24,7 @@ struct PoolLimits {
   std::uint64_t memory_budget_bytes = 1024ULL * 1024 * 1024;
   // At least this is expected of an executor before one of its worker was measured; more when the
   // others use more. What a small worker's takes.
-  std::uint64_t executor_bytes_expected = 2ULL * 1024 * 1024;
+  std::uint64_t executor_bytes_expected = 1280ULL * 1024;
   // Processes, descriptors: the budget is what bounds executors in practice.
   std::size_t executors_max = 2048;
   // Requests of one worker at a time, beyond that they queue. Few: there are fewer cores than

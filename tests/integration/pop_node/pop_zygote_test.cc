@@ -215,10 +215,10 @@ TEST_F(PopZygoteTest, WhatAnExecutorUsesIsMeasured) {
   PopProcess& pop = start("", {"--memory-budget", "1 GiB"});
   deploy("hello", "hello");
   EXPECT_EQ(get("hello").status, 200U);
-  // Not the 2 MiB that are expected before, and not nothing.
+  // Not what is expected before, and not nothing.
   EXPECT_TRUE(wait_until([&] {
     const double bytes = pop.metric("isopop_pop_executor_memory_bytes");
-    return bytes > 0 && bytes != 2048.0 * 1024;
+    return bytes > 0 && bytes != 1280.0 * 1024;
   }));
 }
 
