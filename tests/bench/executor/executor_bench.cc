@@ -1,88 +1,99 @@
-// What one request costs in a real isopop-executor, seen from its socket: the hello worker in each
-// mode, a body through a stream, and the start of the process with its first worker.
+// `./run bench executor`: what an isolation mode costs, in an executor alone and through a whole
+// PoP, each figure beside the one this project set out to reach. Real programs throughout. Not a
+// test: figures depend on the machine, so they are written down with it.
 
-#include <benchmark/benchmark.h>
+#include <fmt/format.h>
 
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <exception>
 #include <string>
+#include <vector>
 
-#include "tests/integration/executor/executor_client.h"
+#include "tests/bench/executor/executor_runs.h"
+#include "tests/bench/executor/section.h"
+#include "tests/support/bench_report.h"
 
 namespace isopop::test {
 namespace {
 
-constexpr char kHello[] = R"(export default {
-  async fetch(request, env, ctx) {
-    return new Response(`Hello from ${request.cf.colo}`);
-  },
-};)";
+using Json = nlohmann::ordered_json;
 
-v1::RequestHead browser_request(std::uint32_t id) {
-  v1::RequestHead request = make_request(id, "/");
-  for (const auto& [name, value] :
-       {std::pair("host", "hello.example"), std::pair("user-agent", "Mozilla/5.0 (X11; Linux)"),
-        std::pair("accept", "*/*"), std::pair("accept-encoding", "gzip, br"),
-        std::pair("accept-language", "en"), std::pair("x-forwarded-for", "192.0.2.1")}) {
-    v1::Header& header = *request.add_headers();
-    header.set_name(name);
-    header.set_value(value);
-  }
-  return request;
+struct Section {
+  const char* name;
+  const char* title;
+  Result<SectionReport> (*run)(const BenchRun&);
+};
+
+constexpr std::array kSections = {
+    Section{"requests", "One executor, one request at a time over its socket", run_requests},
+    Section{"first", "The first request of a worker: fork, load, answer", run_first_requests},
+    Section{"memory", "Memory of one idle pristine executor more", run_memory},
+    Section{"flat", "Many requests in one pristine executor", run_flatness},
+};
+
+std::vector<std::string> section_names() {
+  std::vector<std::string> names;
+  for (const Section& section : kSections) names.emplace_back(section.name);
+  return names;
 }
 
-void hello(benchmark::State& state, v1::Isolation isolation) {
-  ExecutorClient executor = ExecutorClient::start();
-  if (!executor.load(make_load(kHello, isolation)).ok()) state.SkipWithError("not loaded");
-  std::uint32_t id = 0;
-  double cpu_us = 0;
-  for (auto _ : state) {
-    const Answer answer = executor.fetch(browser_request(++id));
-    if (!answer.finished || answer.body != "Hello from AMS") state.SkipWithError("no answer");
-    cpu_us += answer.finished ? answer.finished->cpu_us() : 0;
+Result<void> bench(const BenchOptions& options) {
+  const SystemClock clock;
+  Json report = bench_report_head("executor", clock);
+  report["requests"] = options.requests;
+  report["quick"] = options.quick;
+  report["sections"] = Json::object();
+  std::size_t reached = 0;
+  std::size_t held = 0;
+  for (const Section& section : kSections) {
+    if (!options.only.empty() && options.only != section.name) continue;
+    const Result<SectionReport> outcome = section.run({.options = options, .clock = clock});
+    if (!outcome.ok()) return outcome.error().with_context(section.name);
+    const SectionReport& figures = outcome.value();
+    held += figures.targets.size();
+    reached +=
+        static_cast<std::size_t>(std::count_if(figures.targets.begin(), figures.targets.end(),
+                                               [](const Target& t) { return t.is_reached(); }));
+    report["sections"][section.name] = figures.to_json();
+    if (options.json) continue;
+    fmt::print("\n{} ({})\n", section.title, section.name);
+    figures.print();
   }
-  state.counters["javascript_us"] = benchmark::Counter(cpu_us, benchmark::Counter::kAvgIterations);
-}
-void BM_Warm(benchmark::State& state) {
-  hello(state, v1::ISOLATION_WARM);
-}
-void BM_Fresh(benchmark::State& state) {
-  hello(state, v1::ISOLATION_FRESH);
-}
-void BM_Pristine(benchmark::State& state) {
-  hello(state, v1::ISOLATION_PRISTINE);
-}
-BENCHMARK(BM_Pristine)->Unit(benchmark::kMicrosecond)->UseRealTime();
-BENCHMARK(BM_Warm)->Unit(benchmark::kMicrosecond)->UseRealTime();
-BENCHMARK(BM_Fresh)->Unit(benchmark::kMicrosecond)->UseRealTime();
-
-void BM_StreamMebibyte(benchmark::State& state) {
-  ExecutorClient executor = ExecutorClient::start();
-  const v1::Loaded loaded = executor.load(make_load(R"(export default { fetch() {
-    let left = 16;
-    const piece = new Uint8Array(65536);
-    return new Response(new ReadableStream({
-      pull(controller) {
-        if (left-- === 0) controller.close();
-        else controller.enqueue(piece);
-      },
-    }));
-  } };)"));
-  if (!loaded.ok()) state.SkipWithError("not loaded");
-  std::uint32_t id = 0;
-  for (auto _ : state) {
-    if (executor.fetch(make_request(++id)).body.size() != 1U << 20U) state.SkipWithError("cut");
+  report["targets"] = {{"held_against", held}, {"reached", reached}};
+  if (options.json) {
+    print_bench_report(report);
+  } else if (held > 0) {
+    fmt::print("\n{} of {} targets reached{}\n", reached, held,
+               options.quick ? "; a quick run: too short to trust the 99th percentiles" : "");
   }
-  state.SetBytesProcessed(static_cast<std::int64_t>(state.iterations()) << 20);
+  return {};
 }
-BENCHMARK(BM_StreamMebibyte)->Unit(benchmark::kMicrosecond)->UseRealTime();
-
-void BM_StartToFirstAnswer(benchmark::State& state) {
-  for (auto _ : state) {
-    ExecutorClient executor = ExecutorClient::start();
-    if (!executor.load(make_load(kHello)).ok()) state.SkipWithError("not loaded");
-    if (!executor.fetch(browser_request(1)).finished) state.SkipWithError("no answer");
-  }
-}
-BENCHMARK(BM_StartToFirstAnswer)->Unit(benchmark::kMillisecond)->UseRealTime();
 
 }  // namespace
 }  // namespace isopop::test
+
+int main(int argc, char** argv) {
+  try {
+    isopop::test::BenchOptions options;
+    CLI::App app("Measures executors alone and through a PoP, by isolation mode.",
+                 "isopop_executor_bench");
+    app.add_option("--requests", options.requests, "Requests of each mode, but of fresh")
+        ->capture_default_str()
+        ->check(CLI::Range(100, 10'000'000));
+    app.add_flag("--quick", options.quick, "About a tenth of everything");
+    app.add_option("--only", options.only, "One section of the report")
+        ->check(CLI::IsMember(isopop::test::section_names()));
+    app.add_flag("--json", options.json, "One JSON object on standard output");
+    CLI11_PARSE(app, argc, argv);
+    const isopop::Result<void> outcome = isopop::test::bench(options);
+    if (outcome.ok()) return 0;
+    fmt::print(stderr, "error: {}\n", outcome.error().message);
+    return 1;
+  } catch (const std::exception& exception) {
+    fmt::print(stderr, "error: {}\n", exception.what());
+    return 70;
+  }
+}

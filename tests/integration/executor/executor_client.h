@@ -5,6 +5,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "common/files/files.h"
@@ -77,6 +78,8 @@ class ExecutorClient final {
   [[nodiscard]] Answer fetch(const std::string& path = "/");
 
   void close();
+  // Its end of the wire, for one who speaks it himself.
+  [[nodiscard]] UniqueFd take_socket() { return std::move(socket_); }
   // After the end of an executor that start() made.
   [[nodiscard]] std::optional<ExitStatus> wait_exit();
   [[nodiscard]] pid_t pid() const { return child_ ? child_->pid() : -1; }

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <vector>
+
+namespace isopop::test {
+
+// What was measured of one thing, all of it kept, and its percentiles by nearest rank; 0 of none.
+class Samples final {
+ public:
+  void add(double value) { values_.push_back(value); }
+
+  [[nodiscard]] std::size_t size() const { return values_.size(); }
+  [[nodiscard]] double percentile(double share) const {
+    if (values_.empty()) return 0;
+    std::vector<double> sorted = values_;
+    std::sort(sorted.begin(), sorted.end());
+    const auto rank =
+        static_cast<std::size_t>(std::ceil(share * static_cast<double>(sorted.size())));
+    return sorted[std::clamp<std::size_t>(rank, 1, sorted.size()) - 1];
+  }
+  [[nodiscard]] double p50() const { return percentile(0.5); }
+  [[nodiscard]] double p99() const { return percentile(0.99); }
+  [[nodiscard]] double min() const { return percentile(0); }
+  [[nodiscard]] double max() const { return percentile(1); }
+
+ private:
+  std::vector<double> values_;
+};
+
+}  // namespace isopop::test
