@@ -27,9 +27,7 @@ class Groundwork {
   };
   explicit Groundwork(Options options);
 
-  // Runs a worker of our own many times over, so that the code that every request runs is compiled
-  // and optimised before the memory is saved: after a restore it is as fast as it was then. Leaves
-  // nothing behind that a worker could see.
+  // See rehearsal.h.
   void rehearse();
 
   // Saves the memory of the process. In a process without a checkpoint this does nothing.

@@ -23,6 +23,9 @@ constexpr std::string_view kFlags =
     "--no-verify-snapshot-checksum "
     // A later request should not find code thrown away that the first one compiled.
     "--no-flush-bytecode "
+    // Where a function's code is in its source is noted when it is compiled. Put off until an error
+    // asks for it, it means compiling the function once more, in pristine mode with each request.
+    "--no-enable-lazy-source-positions "
 #if V8_MAJOR_VERSION >= 11
     // compile_eagerly() comes after the start.
     "--no-freeze-flags-after-init "

@@ -1,0 +1,13 @@
+#pragma once
+
+#include "pop_node/executor/realm.h"
+
+namespace isopop::executor {
+
+// Runs a worker of our own through most of what the runtime offers, many times over, before memory
+// is saved. What is compiled, optimised and learned about the shapes of objects by then stays so:
+// after a restore V8 knows what it knew at the checkpoint, and without a rehearsal it would learn
+// all of it anew with every request. Leaves nothing behind that a worker could see.
+void rehearse(Environment& environment, const Surroundings& surroundings);
+
+}  // namespace isopop::executor
