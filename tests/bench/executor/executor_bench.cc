@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/bench/executor/executor_runs.h"
+#include "tests/bench/executor/pop_runs.h"
 #include "tests/bench/executor/section.h"
 #include "tests/support/bench_report.h"
 
@@ -32,6 +33,10 @@ constexpr std::array kSections = {
     Section{"first", "The first request of a worker: fork, load, answer", run_first_requests},
     Section{"memory", "Memory of one idle pristine executor more", run_memory},
     Section{"flat", "Many requests in one pristine executor", run_flatness},
+    Section{"pop", "Through one PoP over HTTP, as many requests as it answers", run_pop_load},
+    Section{"pop-first", "The first request of a worker at a PoP", run_pop_first_requests},
+    Section{"budget", "Many workers at one PoP, within a budget of memory", run_pop_budget},
+    Section{"container", "Cold starts of the container mode", run_pop_containers},
 };
 
 std::vector<std::string> section_names() {
