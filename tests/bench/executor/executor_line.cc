@@ -91,6 +91,7 @@ Result<void> ExecutorLine::read_to(v1::Frame::FrameCase kind) {
       at = end;
     }
     const ssize_t got = recv(socket_.get(), input_.data() + got_, input_.size() - got_, 0);
+    if (got < 0 && errno == EINTR) continue;
     if (got < 0) return errno_error("read from the executor", errno);
     if (got == 0) return unavailable("the executor has closed");
     got_ += static_cast<std::size_t>(got);

@@ -98,21 +98,6 @@ Result<void> run_round(Subject& subject, std::size_t requests, const Clock& cloc
   return {};
 }
 
-double median_of(const std::vector<double>& values) {
-  Samples samples;
-  for (const double value : values) samples.add(value);
-  return samples.p50();
-}
-
-// Of each round, then their median: what slows one round down slows both modes.
-double ratio_of(const Subject& a, const Subject& b) {
-  Samples ratios;
-  for (std::size_t i = 0; i < a.requests_per_s.size(); ++i) {
-    ratios.add(a.requests_per_s[i] / b.requests_per_s[i]);
-  }
-  return ratios.p50();
-}
-
 Json row_of(const Subject& subject) {
   const RequestFigures& figures = subject.figures;
   Json row = {{"worker", subject.worker->name},
@@ -156,8 +141,8 @@ Result<void> measure_modes(const BenchWorker& worker, const BenchRun& run, Secti
   }
   for (const Subject& subject : subjects) report.rows.push_back(row_of(subject));
   const Subject& pristine = subjects[0];
-  const double of_warm = ratio_of(pristine, subjects[1]);
-  const double of_fresh = ratio_of(pristine, subjects[2]);
+  const double of_warm = median_ratio(pristine.requests_per_s, subjects[1].requests_per_s);
+  const double of_fresh = median_ratio(pristine.requests_per_s, subjects[2].requests_per_s);
   Json& row = report.rows[report.rows.size() - kModes.size()];
   row["share_of_warm"] = rounded(of_warm);
   row["times_fresh"] = rounded(of_fresh);
@@ -287,8 +272,11 @@ Result<SectionReport> run_memory(const BenchRun& run) {
   const std::size_t count = run.options.scaled(100);
   say(fmt::format("memory: {} executors", count));
   ZygoteClient zygote = ZygoteClient::start();
-  const double shared_before_kib = shared_memory_kib();
   std::vector<Subject> subjects;
+  // The zygote's own checkpoint is there once it has forked, and counts for none of them.
+  ISOPOP_TRY_ASSIGN(const Subject before,
+                    start_subject(zygote, kBenchWorkers[0], kModes[0], count, run.clock));
+  const double shared_before_kib = shared_memory_kib();
   for (std::size_t i = 0; i < count; ++i) {
     ISOPOP_TRY_ASSIGN(Subject subject,
                       start_subject(zygote, kBenchWorkers[0], kModes[0], i, run.clock));

@@ -30,4 +30,18 @@ class Samples final {
   std::vector<double> values_;
 };
 
+[[nodiscard]] inline double median_of(const std::vector<double>& values) {
+  Samples samples;
+  for (const double value : values) samples.add(value);
+  return samples.p50();
+}
+
+// The median of a's rounds, each divided by b's: what slows a round down slows both.
+[[nodiscard]] inline double median_ratio(const std::vector<double>& a,
+                                         const std::vector<double>& b) {
+  Samples ratios;
+  for (std::size_t i = 0; i < std::min(a.size(), b.size()); ++i) ratios.add(a[i] / b[i]);
+  return ratios.p50();
+}
+
 }  // namespace isopop::test
