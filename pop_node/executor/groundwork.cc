@@ -3,10 +3,10 @@
 #include <utility>
 
 #include "pop_node/executor/cpu_watchdog.h"
+#include "pop_node/executor/embedded.h"
 #include "pop_node/executor/last_words.h"
 #include "pop_node/executor/rehearsal.h"
 #include "pop_node/executor/sandbox.h"
-#include "pop_node/executor/snapshot_blob.h"
 #include "pop_node/executor/traffic.h"
 
 namespace isopop::executor {
@@ -35,7 +35,7 @@ void Groundwork::rehearse() {
                                   .last_words = last_words,
                                   .v8_system = v8_system,
                                   .snapshot = &snapshot};
-  executor::rehearse(*environment, surroundings);
+  executor::rehearse(*environment, surroundings, rehearsal_source());
 }
 
 Result<void> Groundwork::save() {

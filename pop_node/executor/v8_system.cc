@@ -91,8 +91,8 @@ V8System::~V8System() {
   v8::V8::DisposePlatform();
 }
 
-// V8 takes no such option for a module, only for a script. Feedback, too, is gathered from the first
-// call on: waiting for a function to prove worth it would start anew with each request.
+// V8 takes no such option for a module, only for a script. Feedback, too, is gathered from the
+// first call on: waiting for a function to prove worth it would start anew with each request.
 void V8System::compile_eagerly() {
   constexpr std::string_view kEager = "--no-lazy --no-lazy-feedback-allocation";
   v8::V8::SetFlagsFromString(kEager.data(), kEager.size());

@@ -26,8 +26,9 @@ class V8System final {
   V8System(const V8System&) = delete;
   V8System& operator=(const V8System&) = delete;
 
-  // From now on functions are compiled with their module, not when they are first called: for memory
-  // that will be restored, where each request would call them for the first time. For all isolates.
+  // From now on functions are compiled with their module, not when they are first called: for
+  // memory that will be restored, where each request would call them for the first time. For all
+  // isolates.
   static void compile_eagerly();
 
   // Runs what V8 has put off for this isolate: steps of garbage collection, finalizers. May run the

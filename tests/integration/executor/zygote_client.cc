@@ -34,7 +34,6 @@ ZygoteClient ZygoteClient::start(std::vector<std::string> arguments) {
   options.program = program_path("isopop-executor");
   options.arguments = {"--zygote"};
   options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
-  options.environment = {"LD_BIND_NOW=1"};
   options.channel = theirs.get();
   options.standard_error = STDERR_FILENO;
   Result<Child> child = Child::start(options);

@@ -113,12 +113,12 @@ TEST_F(DistributionSessionTest, NacksCodeThatIsNotWhatItsHashSays) {
 }
 
 TEST_F(DistributionSessionTest, NacksWhatItCannotRunWithoutFetchingIt) {
-  v1::WorkerVersion container = one_.version;
-  container.mutable_settings()->set_isolation(v1::ISOLATION_CONTAINER);
+  v1::WorkerVersion too_large = one_.version;
+  too_large.set_bundle_bytes(kBundleBytesMax + 1);
   say(welcome(1));
-  const auto answers = say(push(1, container));
+  const auto answers = say(push(1, too_large));
   ASSERT_EQ(answers.size(), 1U);
-  EXPECT_NE(answers[0].nack().error().find("container"), std::string::npos);
+  EXPECT_NE(answers[0].nack().error().find("bytes"), std::string::npos);
 }
 
 TEST_F(DistributionSessionTest, RemovesAWorker) {
