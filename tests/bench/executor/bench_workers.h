@@ -27,7 +27,8 @@ inline constexpr char kJsonWorker[] = R"(export default {
   async fetch(request, env, ctx) {
     const items = [];
     for (let i = 0; i < 120; ++i) {
-      items.push({ id: i, name: `item ${i}`, price: i * 1.25, tags: ["new", "blue"], stock: i % 7 });
+      const tags = ["new", "blue"];
+      items.push({ id: i, name: `item ${i}`, price: i * 1.25, tags, stock: i % 7 });
     }
     return new Response(JSON.stringify({ colo: request.cf.colo, items }),
                         { headers: { "content-type": "application/json" } });

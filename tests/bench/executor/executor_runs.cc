@@ -2,9 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
-#include <memory>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>

@@ -29,10 +29,10 @@ double latency_ms(std::string_view text) {
 }
 
 // All numbers in a line as "Socket errors: connect 0, read 1, write 0, timeout 2", added up.
-double sum_of_numbers(std::string_view line) {
-  double sum = 0;
+std::size_t sum_of_numbers(std::string_view line) {
+  std::size_t sum = 0;
   for (const std::string_view part : split(line, ',')) {
-    sum += parse_double(part.substr(part.rfind(' ') + 1)).value_or(0);
+    sum += parse_unsigned(part.substr(part.rfind(' ') + 1)).value_or(0);
   }
   return sum;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -23,7 +24,7 @@ struct HttpLoadFigures {
   double requests_per_s = 0;
   double latency_p50_ms = 0;
   double latency_p99_ms = 0;
-  double errors = 0;  // answers that are no 2xx or 3xx, broken connections, time-outs
+  std::size_t errors = 0;  // answers that are no 2xx or 3xx, broken connections, time-outs
   double own_processor_time_us = 0;
 };
 

@@ -37,10 +37,7 @@ struct Column {
 
 Column make_column(const Json& rows, const std::string& key) {
   Column column;
-  for (const std::string_view word : split(key, '_')) {
-    // The sign is two bytes long and one column wide, which would spoil the alignment.
-    column.heading.emplace_back(word);
-  }
+  for (const std::string_view word : split(key, '_')) column.heading.emplace_back(word);
   for (const Json& row : rows) {
     column.cells.push_back(cell_text(row, key));
     if (row.contains(key) && row[key].is_string()) column.is_text = true;
