@@ -169,7 +169,7 @@ Result<Json> measure_budget(const BenchRun& run, std::size_t workers_count, std:
   const auto count_of = [&pop](const char* metric) {
     return static_cast<std::uint64_t>(pop->process().metric(metric));
   };
-  return Json{
+  Json row = {
       {"budget_mb", budget_mb},
       {"workers", workers_count},
       {"failed", first.failed},
@@ -178,9 +178,12 @@ Result<Json> measure_budget(const BenchRun& run, std::size_t workers_count, std:
       {"first_p50_ms", rounded(first.ms.p50())},
       {"seconds", rounded(seconds)},
       {"own_account_mb", rounded(pop->process().metric("isopop_pop_executor_memory_bytes") / 1e6)},
-      {"executors_private_mb", rounded(executors.private_kib / kKibPerMb)},
-      {"executors_page_tables_mb", rounded(executors.page_tables_kib / kKibPerMb)},
-      {"all_processes_pss_mb", rounded(pop->memory().proportional_kib / kKibPerMb)}};
+      {"executors_page_tables_mb", rounded(executors.page_tables_kib / kKibPerMb)}};
+  if (executors.is_exact) {
+    row["executors_private_mb"] = rounded(executors.private_kib / kKibPerMb);
+    row["all_processes_pss_mb"] = rounded(pop->memory().proportional_kib / kKibPerMb);
+  }
+  return row;
 }
 
 }  // namespace
@@ -280,6 +283,7 @@ Result<SectionReport> run_pop_budget(const BenchRun& run) {
     report.rows.push_back(row);
     const std::string name = fmt::format("{} workers in {} MB: ", count, budget_mb);
     report.targets.push_back({name + "failed", row["failed"].get<double>(), kAtMost, 0});
+    if (!row.contains("executors_private_mb")) continue;
     report.targets.push_back({name + "private memory of executors, MB",
                               row["executors_private_mb"].get<double>(), kAtMost,
                               static_cast<double>(budget_mb)});
@@ -290,6 +294,9 @@ Result<SectionReport> run_pop_budget(const BenchRun& run) {
       "each worker is called once, one after the other; own account is what the PoP holds against "
       "its budget; page tables are the kernel's and in no other column; PSS is that of PoP, zygote "
       "and executors with their share of what is mapped from files"};
+  if (!report.rows[0].contains("executors_private_mb")) {
+    report.notes.emplace_back(kInexactMemoryNote);
+  }
   return report;
 }
 

@@ -30,8 +30,8 @@ struct ProcessMemory {
   ProcessMemory& operator+=(const ProcessMemory& other);
 };
 inline constexpr char kInexactMemoryNote[] =
-    "memory is all that is anonymous (RssAnon), shared with the zygote or not: run it as root for "
-    "what is private";
+    "private memory of others is for root to see; anonymous memory (RssAnon) counts what is shared "
+    "with the zygote, too, so it is held against no target";
 // An error when it has ended.
 [[nodiscard]] Result<ProcessMemory> memory_of(pid_t pid);
 // Added up; processes that end meanwhile are left out.
