@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <string>
+#include <string_view>
 #include <thread>
 
 #include "common/files/files.h"
@@ -27,13 +28,21 @@ std::string proc_value(const std::string& file, std::string_view key) {
   return {};
 }
 
+// How many wanted to run in the last minute: other work spoils figures.
+double load_average() {
+  const Result<std::string> text = read_file("/proc/loadavg");
+  if (!text.ok()) return 0;
+  return parse_double(std::string_view(text.value()).substr(0, text.value().find(' '))).value_or(0);
+}
+
 Json machine() {
   utsname system{};
   uname(&system);
   return {{"processor", proc_value("/proc/cpuinfo", "model name")},
           {"processors", std::thread::hardware_concurrency()},
           {"memory", proc_value("/proc/meminfo", "MemTotal")},
-          {"kernel", system.release}};
+          {"kernel", system.release},
+          {"load_average", load_average()}};
 }
 
 std::string commit() {

@@ -45,12 +45,21 @@ std::vector<std::string> section_names() {
   return names;
 }
 
+void print_head(const Json& report) {
+  const Json& machine = report["machine"];
+  fmt::print("{}, commit {}\n{} x {}, Linux {}, load average {} at the start\n",
+             report["date"].get<std::string>(), report["commit"].get<std::string>().substr(0, 10),
+             machine["processors"].get<int>(), machine["processor"].get<std::string>(),
+             machine["kernel"].get<std::string>(), machine["load_average"].get<double>());
+}
+
 Result<void> bench(const BenchOptions& options) {
   const SystemClock clock;
   Json report = bench_report_head("executor", clock);
   report["requests"] = options.requests;
   report["quick"] = options.quick;
   report["sections"] = Json::object();
+  if (!options.json) print_head(report);
   std::size_t reached = 0;
   std::size_t held = 0;
   for (const Section& section : kSections) {
