@@ -1,5 +1,9 @@
 #include <gtest/gtest.h>
 
+#include <cstdint>
+#include <string>
+
+#include "common/files/files.h"
 #include "tests/integration/executor/executor_client.h"
 
 namespace isopop::test {
@@ -298,6 +302,38 @@ export default { fetch() {
                                   v1::ISOLATION_PRISTINE))
                   .ok());
   for (int i = 0; i < 20; ++i) ASSERT_EQ(executor.fetch().body, "0 100001") << i;
+}
+
+// Private memory of a process in KiB, as far as it is not that of a file.
+std::uint64_t anonymous_kib(pid_t pid) {
+  const Result<std::string> status = read_file("/proc/" + std::to_string(pid) + "/status");
+  EXPECT_TRUE(status.ok());
+  const std::size_t at = status.ok() ? status.value().find("RssAnon:") : std::string::npos;
+  return at == std::string::npos ? 0 : std::stoull(status.value().substr(at + 8));
+}
+
+TEST(PristineMode, StaysAsItIsOverManyRequests) {
+  ExecutorClient executor = ExecutorClient::start();
+  ASSERT_TRUE(executor
+                  .load(make_load(R"(let count = 0;
+const kept = [];
+export default { fetch(request) {
+  count += 1;
+  // Now and then a request that leaves much more behind than the others.
+  if (request.url.endsWith('0')) for (let i = 0; i < 5000; ++i) kept.push({ i });
+  return new Response(String(count + kept.length % 5000));
+} };)",
+                                  v1::ISOLATION_PRISTINE))
+                  .ok());
+  const auto run = [&executor](int requests) {
+    for (int i = 0; i < requests; ++i) {
+      ASSERT_EQ(executor.fetch("/" + std::to_string(i)).body, "1");
+    }
+  };
+  run(2000);
+  const std::uint64_t early = anonymous_kib(executor.pid());
+  run(20'000);
+  EXPECT_LT(anonymous_kib(executor.pid()), early + 512);
 }
 
 TEST(PristineMode, TakesOneRequestAtATime) {
