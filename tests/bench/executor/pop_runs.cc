@@ -44,6 +44,7 @@ struct LoadCase {
   Samples cpu_us;
   Samples wrk_cpu_us;
   std::size_t errors = 0;
+  std::uint64_t executors = 0;  // started for this worker so far
 };
 
 std::vector<LoadCase> load_cases() {
@@ -69,6 +70,8 @@ Result<void> measure_load(const BenchPop& pop, const std::filesystem::path& wrk,
   load.latency_p99_ms.add(figures.latency_p99_ms);
   load.wrk_cpu_us.add(figures.own_processor_time_us / figures.requests);
   load.errors += figures.errors;
+  load.executors = static_cast<std::uint64_t>(pop.process().metric(
+      fmt::format("isopop_pop_worker_executors_started_total{{worker=\"{}\"}}", load.mode)));
   return {};
 }
 
@@ -79,6 +82,7 @@ Json row_of(const LoadCase& load) {
           {"latency_p50_ms", rounded(load.latency_p50_ms.p50())},
           {"latency_p99_ms", rounded(load.latency_p99_ms.p50())},
           {"errors", load.errors},
+          {"executors_started", load.executors},
           {"cpu_per_request_us", rounded(load.cpu_us.p50())},
           {"wrk_cpu_per_request_us", rounded(load.wrk_cpu_us.p50())}};
 }
