@@ -56,8 +56,7 @@ asio::awaitable<void> EdgeHandler::answer_own_page(http::Exchange& exchange,
 void EdgeHandler::dress(http::Refusal& refusal) {
   const std::string ray = next_ray();
   refusal.head.headers.set(http::header_names::kRay, ray);
-  refusal.body = fmt::format("error code: {}\n{}\nray: {}\n", refusal.head.status,
-                             refusal.body.substr(0, refusal.body.find('\n')), ray);
+  refusal.body += fmt::format("ray: {}\n", ray);
 }
 
 std::string EdgeHandler::next_ray() {

@@ -22,7 +22,6 @@ void add_options(CLI::App& app, isopop::pop::Options& options) {
       ->capture_default_str();
   app.add_option("--state", options.state, "state folder of the topology")->capture_default_str();
   app.add_option("--executor", options.executor, "isopop-executor; default: beside this program");
-  app.add_option("--body-max", options.body_max, "largest request body")->capture_default_str();
   app.add_option("--head-timeout", options.head_timeout, "for a request's whole head")
       ->capture_default_str();
   app.add_option("--body-timeout", options.body_timeout, "a body must move within this")
@@ -94,6 +93,7 @@ void add_worker_limits(CLI::App& app, isopop::pop::Options& options) {
       ->capture_default_str();
   app.add_option("--log-max", options.log_max, "console output of a request")
       ->capture_default_str();
+  app.add_option("--body-max", options.body_max, "body of a request")->capture_default_str();
   app.add_option("--script-max", options.script_max, "all modules of a worker together")
       ->capture_default_str();
 }

@@ -158,7 +158,8 @@ Result<Settings> understand(const Options& options) {
   settings.pool.zygote.start_timeout = settings.pool.start_timeout;
   settings.pool.colo = options.id;
 
-  settings.server.body_bytes_max = settings.defaults.request_body_bytes;
+  // Each worker has a bound of its own, above or below the PoP's; EdgeRequest holds to it.
+  settings.server.body_bytes_max = std::numeric_limits<std::uint64_t>::max();
   settings.server.connections_max = options.connections_max;
   ISOPOP_TRY_ASSIGN(const auto head, read_duration("--head-timeout", options.head_timeout));
   ISOPOP_TRY_ASSIGN(const auto body, read_duration("--body-timeout", options.body_timeout));

@@ -21,7 +21,7 @@ struct RouterOptions {
   std::string connect_timeout = "1 s";
   std::string head_timeout = "10 s";  // for the whole head of a client's request
   std::string body_timeout = "10 s";  // a body, either way, must move within this
-  std::string body_max = "100 MiB";
+  std::string body_max = "10 GiB";    // the most that a worker may ask for; its PoP knows how much
   std::size_t connections_max = 16'384;   // from clients
   std::size_t pop_connections_max = 128;  // to one PoP
 };

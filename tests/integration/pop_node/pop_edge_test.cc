@@ -174,7 +174,28 @@ TEST_F(PopEdgeTest, AGigabyteBodyIsRefusedAtOnce) {
   ASSERT_TRUE(answer.ok());
   EXPECT_EQ(answer.value().status, 413U);
   EXPECT_LT(std::chrono::steady_clock::now() - began, std::chrono::seconds(5));
+  EXPECT_NE(answer.value().body.find("limit of 100 MiB"), std::string::npos) << answer.value().body;
   EXPECT_EQ(pop_.metric("isopop_pop_executors_started_total"), 0);
+  EXPECT_EQ(pop_.metric("isopop_pop_worker_limit_breaches_total{worker=\"size\",limit=\"body\"}"),
+            1);
+}
+
+TEST(PopBodyLimitTest, AWorkerMayTakeMoreThanThePopsDefault) {
+  TestControlPlane control;
+  const PopProcess pop(control.address(), {.arguments = {"--body-max", "1 KiB"}});
+  ASSERT_TRUE(control.wait_connected());
+  const std::string source = R"(export default { async fetch(request) {
+    return new Response(`${(await request.text()).length}`) } })";
+  ASSERT_TRUE(control.deploy(make_worker("usual", 1, source)).value().acked);
+  TestWorker large = make_worker("large", 1, source);
+  large.version.mutable_settings()->mutable_limits()->set_request_body_bytes(200'000);
+  ASSERT_TRUE(control.deploy(large).value().acked);
+  const std::string body(150'000, 'x');
+  EXPECT_EQ(request(pop.address(), "large.example", "/", "POST", body).value().body, "150000");
+  const RawResponse refused =
+      request(pop.address(), "usual.example", "/", "POST", body.substr(0, 2'000)).value();
+  EXPECT_EQ(refused.status, 413U);
+  EXPECT_NE(refused.body.find("limit of 1 KiB"), std::string::npos) << refused.body;
 }
 
 TEST_F(PopEdgeTest, AWorkersOwnBodyLimitHoldsForChunkedBodiesToo) {
@@ -197,7 +218,8 @@ TEST_F(PopEdgeTest, AThousandHeadersGet431WithARay) {
   for (int i = 0; i < 1000; ++i) headers += "x-" + std::to_string(i) + ": 1\r\n";
   const RawResponse answer = ask("hello", "/", "GET", "", headers);
   EXPECT_EQ(answer.status, 431U);
-  EXPECT_TRUE(answer.headers.contains("isopop-ray"));
+  const std::string ray = answer.headers.at("isopop-ray");
+  EXPECT_EQ(answer.body, "error code: 431\nthere are too many headers\nray: " + ray + "\n");
 }
 
 TEST_F(PopEdgeTest, ASlowBodyTakesNoExecutorAwayFromOthers) {
