@@ -31,10 +31,7 @@ class Subrequest final : public std::enable_shared_from_this<Subrequest> {
         patience_(context.io),
         load_(context.subrequests),
         is_let_in_(load_->enter()) {}
-  ~Subrequest() {
-    if (is_let_in_) load_->leave();
-    load_->release(held_bytes_);
-  }
+  ~Subrequest() { leave_load(); }
   Subrequest(const Subrequest&) = delete;
   Subrequest& operator=(const Subrequest&) = delete;
 
@@ -65,6 +62,7 @@ class Subrequest final : public std::enable_shared_from_this<Subrequest> {
     sink_ = nullptr;
     if (run_ != nullptr) run_->leave();
     room_.notify();
+    if (!has_begun_) leave_load();
   }
 
   [[nodiscard]] bool is_over() const {
@@ -83,15 +81,26 @@ class Subrequest final : public std::enable_shared_from_this<Subrequest> {
   void refuse() {
     answer_with(refusal_answer(RejectReason::kQueueFull, std::chrono::seconds(1)));
     context_.metrics.count_subrequest("refused");
+    leave_load();
   }
 
-  void begin() { asio::co_spawn(context_.io, serve(shared_from_this()), asio::detached); }
+  void begin() {
+    has_begun_ = true;
+    asio::co_spawn(context_.io, serve(shared_from_this()), asio::detached);
+  }
 
   static asio::awaitable<void> serve(std::shared_ptr<Subrequest> self) {
     co_await self->run();
     if (self->run_ != nullptr) self->run_->leave();
     if (!self->is_answered_) self->outcome_ = "cancelled";
     self->context_.metrics.count_subrequest(self->outcome_);
+    self->leave_load();
+  }
+
+  // What it takes of the PoP ends with it, not with the request that made it, which may live long.
+  void leave_load() {
+    if (std::exchange(is_let_in_, false)) load_->leave();
+    load_->release(std::exchange(held_bytes_, 0));
   }
 
   asio::awaitable<void> run() {
@@ -103,6 +112,7 @@ class Subrequest final : public std::enable_shared_from_this<Subrequest> {
     worker_ = context_.registry.find(request.target.host, request.target.path);
     if (worker_ == nullptr) co_return fail(nobody_answers(asked_));
     if (body_.size() > worker_->limits.request_body_bytes()) {
+      context_.pool.count_breach(*worker_, WorkerLimit::kBody);
       co_return answer_with(body_too_large_answer(worker_->limits));
     }
     const bool placed = co_await wait_for_place();
@@ -156,11 +166,17 @@ class Subrequest final : public std::enable_shared_from_this<Subrequest> {
       log_info("worker {} ray {}: asked by another worker: {}", worker_->version.worker(),
                origin_.lineage.ray, v1::FailureKind_Name(failure->kind()));
       answer_with(failure_answer(failure->kind(), worker_->limits));
-    } else if (std::holds_alternative<ExecutorLost>(event)) {
-      answer_with(lost_answer());
+    } else if (const auto* lost = std::get_if<ExecutorLost>(&event)) {
+      answer_with(lost_to(*lost));
     } else {
       answer_with(unusable_answer());
     }
+  }
+
+  ErrorAnswer lost_to(const ExecutorLost& lost) {
+    if (lost.why != ExecutorLost::Why::kSilent) return lost_answer();
+    context_.pool.count_breach(*worker_, WorkerLimit::kWall);
+    return failure_answer(v1::FAILURE_KIND_WALL_LIMIT, worker_->limits);
   }
 
   asio::awaitable<void> send_answer(v1::ResponseHead response) {
@@ -252,6 +268,7 @@ class Subrequest final : public std::enable_shared_from_this<Subrequest> {
   asio::steady_timer patience_;
   bool is_out_of_patience_ = false;
   bool is_answered_ = false;  // to the end
+  bool has_begun_ = false;
   std::shared_ptr<SubrequestLoad> load_;
   bool is_let_in_;
   std::size_t held_bytes_ = 0;  // of its body, until it goes

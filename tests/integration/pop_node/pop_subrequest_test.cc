@@ -217,6 +217,55 @@ TEST_P(PopSubrequestTest, EndsWithTheRequestThatMadeIt) {
       [this] { return pop_.metric(R"(isopop_pop_subrequests_total{outcome="cancelled"})") == 1; }));
 }
 
+// Each of these requests lives on when what it asked is answered; together they asked for more than
+// a PoP has room for at a time.
+TEST(PopSubrequestRoom, IsGivenBackWithTheAnswerNotWithTheRequestThatAsked) {
+  constexpr int kRequests = 90;
+  constexpr int kSubrequests = 6;
+  TestControlPlane control;
+  const PopProcess pop(control.address());
+  ASSERT_TRUE(control.wait_connected());
+  const auto deploy = [&control](const std::string& name, const std::string& body) {
+    return control.deploy(make_worker(name, 1, "export default { async fetch() {" + body + "} }",
+                                      v1::ISOLATION_WARM));
+  };
+  ASSERT_TRUE(deploy("back", "return new Response('ok');").ok());
+  ASSERT_TRUE(deploy("front", R"(
+    const ask = async () => (await fetch('http://back.isopop.test/')).text();
+    await Promise.all([ask(), ask(), ask(), ask(), ask(), ask()]);
+    await new Promise((done) => setTimeout(done, 20000));)")
+                  .ok());
+  const auto answered = [&pop] {
+    return pop.metric(R"(isopop_pop_subrequests_total{outcome="answered"})");
+  };
+  std::vector<RawClient> clients;
+  for (int i = 1; i <= kRequests; ++i) {
+    clients.emplace_back(pop.address());
+    ASSERT_TRUE(clients.back().send("GET / HTTP/1.1\r\nhost: front.example\r\n\r\n"));
+    if (i % 10 != 0) continue;
+    ASSERT_TRUE(test::wait_until([&] { return answered() == i * kSubrequests; }))
+        << i << " " << answered() << "\n"
+        << pop.log();
+  }
+}
+
+TEST(PopSubrequestLimits, ABodyAboveTheOtherWorkersLimitIsCountedAsItsBreach) {
+  TestControlPlane control;
+  const PopProcess pop(control.address());
+  ASSERT_TRUE(control.wait_connected());
+  TestWorker back =
+      make_worker("back", 1, "export default { fetch() { return new Response('ok'); } }");
+  back.version.mutable_settings()->mutable_limits()->set_request_body_bytes(100);
+  ASSERT_TRUE(control.deploy(back).value().acked);
+  ASSERT_TRUE(control
+                  .deploy(make_worker("front", 1, R"(export default { fetch() {
+    return fetch('http://back.isopop.test/', { method: 'POST', body: 'x'.repeat(101) }); } })"))
+                  .value()
+                  .acked);
+  EXPECT_EQ(request(pop.address(), "front.example").value().status, 413U);
+  EXPECT_EQ(pop.metric(R"(isopop_pop_worker_limit_breaches_total{worker="back",limit="body"})"), 1);
+}
+
 TEST(PopSubrequestEnd, APopStopsInOrderWhileOneIsUnderWay) {
   TestControlPlane control;
   PopProcess pop(control.address());
