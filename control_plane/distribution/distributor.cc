@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "common/geo/geo_point.h"
+#include "common/text/text.h"
 #include "common/units/units.h"
 
 namespace isopop::control {
@@ -29,9 +30,9 @@ v1::SandboxReport bounded(const v1::SandboxReport& report) {
   for (const v1::SandboxMeasure& measure : report.measures()) {
     if (kept.measures_size() == kMeasuresMax) break;
     v1::SandboxMeasure& entry = *kept.add_measures();
-    entry.set_name(measure.name().substr(0, kTextBytesMax));
+    entry.set_name(std::string(truncate_utf8(measure.name(), kTextBytesMax)));
     entry.set_active(measure.active());
-    entry.set_detail(measure.detail().substr(0, kTextBytesMax));
+    entry.set_detail(std::string(truncate_utf8(measure.detail(), kTextBytesMax)));
   }
   return kept;
 }
@@ -209,7 +210,7 @@ void Distributor::on_nack(SessionId id, PopSession& session, const v1::Nack& nac
     return close(id, session, fmt::format("a Nack of nonce {}, which is not open", nack.nonce()));
   }
   ++totals_.nacks;
-  const std::string error = nack.error().substr(0, kNackBytesMax);
+  const std::string error(truncate_utf8(nack.error(), kNackBytesMax));
   effects_.warnings.push_back(fmt::format("PoP {} rejected {} v{} and keeps v{}: {}", session.pop(),
                                           change->worker, change->number, nack.kept_number(),
                                           error));

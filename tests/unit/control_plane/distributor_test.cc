@@ -246,6 +246,14 @@ TEST_F(DistributorTest, KeepsNoMoreOfASandboxReportThanAnyPopHasToSay) {
   EXPECT_EQ(report.measures(0).name().size(), 256U);
 }
 
+TEST_F(DistributorTest, CutsASandboxReportBetweenCharacters) {
+  std::string name = "x";
+  while (name.size() <= 256) name += "é";
+  tell_sandbox(connect("AMS"), name);
+  // Half a character in a string field is what no receiver takes.
+  EXPECT_EQ(distributor_.pop("AMS")->sandbox().measures(0).name().size(), 255U);
+}
+
 TEST_F(DistributorTest, HeartbeatsKeepAPopUp) {
   const Id id = connect("AMS");
   for (int i = 0; i < 100; ++i) {
