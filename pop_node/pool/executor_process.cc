@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "common/log/log.h"
-#include "pop_node/pool/process_memory.h"
+#include "common/process/process_memory.h"
 
 namespace isopop::pop {
 namespace {

@@ -15,8 +15,8 @@
 #include <cstring>
 
 #include "common/log/log.h"
+#include "common/process/process_memory.h"
 #include "common/text/text.h"
-#include "pop_node/pool/process_memory.h"
 
 namespace isopop::pop {
 namespace {
@@ -166,7 +166,8 @@ asio::awaitable<void> ExecutorZygote::read_messages() {
   while (true) {
     const auto [error] =
         co_await channel_.async_wait(asio::posix::stream_descriptor::wait_read, kNoThrow);
-    if (error) co_return;
+    // What was forked from one that was closed is nobody's any more.
+    if (error || is_closed_) co_return;
     while (true) {
       const Result<bool> got = read_message();
       if (!got.ok()) {
@@ -244,6 +245,8 @@ void ExecutorZygote::take_report(const v1::ZygoteReady& ready) {
   anonymous_bytes_ = anonymous_bytes(child_->pid()).value_or(0);
   // Orders that went before count from here.
   for (auto& [token, since] : unanswered_) since = clock_.now();
+  // The deadline that is watched was for getting ready; the handler looks for the next.
+  watch_.cancel();
   if (!is_first) {
     log_info("a new zygote is ready");
     refill_spares();

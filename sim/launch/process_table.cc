@@ -12,6 +12,7 @@
 #include <system_error>
 #include <tuple>
 
+#include "common/process/process_memory.h"
 #include "common/text/text.h"
 
 namespace isopop::sim {
@@ -168,28 +169,10 @@ Result<std::vector<RunningProcess>> find_processes(const fs::path& state) {
   return found;
 }
 
-namespace {
-
-// Pages that no file backs, wherever else they are mapped: what everyone may know of a process.
-std::uint64_t anonymous_bytes(pid_t pid) {
-  const Result<std::string> text = read_file(fmt::format("/proc/{}/statm", pid), kProcFileBytesMax);
-  if (!text.ok()) return 0;
-  // Pages: size, resident, of these in files or shared memory, ...
-  const std::vector<std::string_view> fields = split(text.value(), ' ');
-  if (fields.size() < 3) return 0;
-  const std::uint64_t resident = parse_unsigned(fields[1]).value_or(0);
-  const std::uint64_t shared = parse_unsigned(fields[2]).value_or(0);
-  return resident <= shared
-             ? 0
-             : (resident - shared) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
-}
-
-}  // namespace
-
 std::uint64_t proportional_set_bytes(pid_t pid) {
   const Result<std::string> text =
       read_file(fmt::format("/proc/{}/smaps_rollup", pid), kProcFileBytesMax);
-  if (!text.ok()) return anonymous_bytes(pid);
+  if (!text.ok()) return anonymous_bytes(pid).value_or(0);
   for (std::string_view line : split(text.value(), '\n')) {
     constexpr std::string_view kKey = "Pss:";
     constexpr std::string_view kUnit = "kB";

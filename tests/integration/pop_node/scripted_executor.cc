@@ -3,8 +3,8 @@
 // real one (hopefully) never does. The first word of the main module chooses:
 //   hello          answers "hello N", N counting this process's requests
 //   hold FILE      answers when FILE exists; on Cancel creates FILE.cancelled
-//   download N     streams N bytes as credit allows; writes what it was allowed to send into the
-//   PoP's log crash          ends on the first request half           begins an answer, then ends
+//   download N     streams N bytes as credit allows; tells the PoP's log what it was allowed to
+//   send crash          ends on the first request half           begins an answer, then ends
 //   garbage        sends bytes that are no frame
 //   flood          sends more body than it has credit for
 //   forge          answers with a header that splits the response

@@ -1,4 +1,4 @@
-#include "pop_node/pool/process_memory.h"
+#include "common/process/process_memory.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -11,7 +11,7 @@
 #include "common/files/files.h"
 #include "common/text/text.h"
 
-namespace isopop::pop {
+namespace isopop {
 
 std::optional<std::uint64_t> anonymous_bytes(pid_t pid) {
   if (pid <= 0) return std::nullopt;
@@ -30,4 +30,4 @@ std::optional<std::uint64_t> anonymous_bytes(pid_t pid) {
   return (*resident - *shared) * static_cast<std::uint64_t>(sysconf(_SC_PAGESIZE));
 }
 
-}  // namespace isopop::pop
+}  // namespace isopop
