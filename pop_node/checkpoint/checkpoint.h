@@ -111,6 +111,7 @@ class Checkpoint final {
   [[nodiscard]] bool save_and_map();
 
   [[nodiscard]] bool restore_memory();
+  [[nodiscard]] bool restore_everywhere();
   [[nodiscard]] bool restore_guarded();
   [[nodiscard]] bool tend_guard();
   [[nodiscard]] bool tend_private_copies();

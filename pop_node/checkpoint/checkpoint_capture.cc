@@ -117,13 +117,12 @@ bool Checkpoint::find_written_pages() {
 }
 
 // Where the process has put fresh memory in the place of pages that were saved before, these do not
-// show any more, whether the fresh memory was written or not.
+// show any more, whether the fresh memory was written or not, and may be read or not.
 bool Checkpoint::find_replaced_pages() {
   State& state = *state_;
   const std::size_t written = state.found.size();
   for (const Mapping& mapping : state.scratch) {
-    const bool fresh = mapping.backing == Mapping::Backing::kAnonymous && is_restorable(mapping) &&
-                       (mapping.protection & PROT_READ) != 0;
+    const bool fresh = mapping.backing == Mapping::Backing::kAnonymous && is_restorable(mapping);
     if (fresh && !state.saved.append_saved_parts(mapping.range, state.found)) return false;
   }
   if (state.found.size() == written) return true;

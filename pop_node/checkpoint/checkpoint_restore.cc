@@ -32,12 +32,18 @@ bool Checkpoint::restore_memory() {
   if (raw_brk(0) != state.heap_end && raw_brk(state.heap_end) != state.heap_end) return false;
   if (dirty_pages_.finder() == DirtyFinder::kDropAll) return drop_everything();
   state.found.clear();
-  if (guarded) return restore_guarded();
-  for (const Range& span : state.spans) {
-    if (!dirty_pages_.find(span, state.found)) return false;
+  if (!(guarded ? restore_guarded() : restore_everywhere())) return false;
+  // The guard does not tend the stack, and what was once deep is not for ever.
+  const bool tidy = state.options.guard && figures_.restores % kTidyEvery == 0;
+  return !tidy || state.saved.drop_copies(state.stack);
+}
+
+bool Checkpoint::restore_everywhere() {
+  for (const Range& span : state_->spans) {
+    if (!dirty_pages_.find(span, state_->found)) return false;
   }
   if (!restore_found()) return false;
-  return state.options.guard ? tend_guard() : tend_private_copies();
+  return state_->options.guard ? tend_guard() : tend_private_copies();
 }
 
 // The stack is looked at as ever, everything else is the guard's.
@@ -125,7 +131,11 @@ bool Checkpoint::protect_again(Range range) {
     const Range part = mapping.range.intersect(range);
     if (part.empty()) continue;
     // What was written while a reserved range could be written would not be found there any more.
-    if (mapping.protection == PROT_NONE && !raw_drop(part)) return false;
+    // What was saved of it and left in place shows its file from now on.
+    if (mapping.protection == PROT_NONE &&
+        (!raw_drop(part) || !state_->saved.map_newest(part, PROT_NONE))) {
+      return false;
+    }
     if (!raw_protect(part, mapping.protection)) return false;
   }
   return true;

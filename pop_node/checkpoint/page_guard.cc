@@ -3,7 +3,9 @@
 #include <sys/mman.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
+#include <new>
 
 #include "pop_node/checkpoint/mapping_journal.h"
 
@@ -17,6 +19,11 @@ constexpr std::uint32_t kUnchangedMax = 512;
 // A signal handler has no object. In restored memory, and set before the checkpoint: a restore puts
 // back the same pointer.
 PageGuard* active_guard = nullptr;
+
+// Written by a system call that fails; always writable, since in on_fault() no fault may occur.
+std::uintptr_t errno_page() {
+  return reinterpret_cast<std::uintptr_t>(&errno) / kPageBytes * kPageBytes;
+}
 
 }  // namespace
 
@@ -58,12 +65,10 @@ bool PageGuard::raise(const FixedVector<Mapping>& mappings, const FixedVector<Ra
   }
   for (const Range& range : written) {
     for (std::uintptr_t at = range.begin; at < range.end; at += kPageBytes) {
-      const Mapping* const mapping = mapping_at(at);
-      if (mapping == nullptr || !is_guarded(*mapping)) continue;
-      if (!leave_writable(*mapping, at)) return false;
+      if (at != errno_page() && guards(at) && !let_write(at)) return false;
     }
   }
-  return true;
+  return !guards(errno_page()) || let_write(errno_page());
 }
 
 bool PageGuard::lower() {
@@ -82,7 +87,9 @@ bool PageGuard::leave_writable(const Mapping& mapping, std::uintptr_t address) {
   if (content == nullptr && mapping.backing == Mapping::Backing::kAnonymous) content = kZeroes;
   if (!writable_.push_back(
           {.address = address, .content = content, .protection = mapping.protection})) {
+    // Nobody keeps count any more, and page by page the process would run out of mappings.
     overflowed_ = true;
+    [[maybe_unused]] const bool lowered = raw_protect(mapping.range, mapping.protection);
   }
   return true;
 }
@@ -90,18 +97,26 @@ bool PageGuard::leave_writable(const Mapping& mapping, std::uintptr_t address) {
 // A write to a guarded page; anything else is a fault of the program and takes its course.
 void PageGuard::on_fault(int /*signal*/, siginfo_t* info, void* /*context*/) {
   const auto address = reinterpret_cast<std::uintptr_t>(info->si_addr) / kPageBytes * kPageBytes;
-  if (active_guard != nullptr && info->si_code == SEGV_ACCERR && active_guard->let_write(address)) {
-    return;
+  if (active_guard != nullptr && info->si_code == SEGV_ACCERR && active_guard->guards(address)) {
+    if (active_guard->let_write(address)) return;
+    // Only memory that may be written counts towards a limit (RLIMIT_DATA), which the request has
+    // used up by now: so the process is out of memory.
+    const std::new_handler out_of_memory = std::get_new_handler();
+    if (errno == ENOMEM && out_of_memory != nullptr) out_of_memory();
   }
   struct sigaction action{};
   action.sa_handler = SIG_DFL;
   sigaction(SIGSEGV, &action, nullptr);
 }
 
-bool PageGuard::let_write(std::uintptr_t address) {
+bool PageGuard::guards(std::uintptr_t address) const {
   if (!raised_) return false;
   const Mapping* const mapping = mapping_at(address);
-  return mapping != nullptr && is_guarded(*mapping) && leave_writable(*mapping, address);
+  return mapping != nullptr && is_guarded(*mapping);
+}
+
+bool PageGuard::let_write(std::uintptr_t address) {
+  return leave_writable(*mapping_at(address), address);
 }
 
 bool PageGuard::restore(Restored& restored) {
@@ -117,7 +132,7 @@ bool PageGuard::restore(Restored& restored) {
       std::memcpy(at, page.content, kPageBytes);
       ++restored.pages_restored;
       page.unchanged = 0;
-    } else if (++page.unchanged >= kUnchangedMax) {
+    } else if (++page.unchanged >= kUnchangedMax && page.address != errno_page()) {
       const Range range{page.address, page.address + kPageBytes};
       if (!saved_->is_in_place(page.address)) {
         if (!raw_drop(range)) return false;
@@ -142,7 +157,7 @@ bool PageGuard::start_over() {
   }
   writable_.clear();
   overflowed_ = false;
-  return true;
+  return !guards(errno_page()) || let_write(errno_page());
 }
 
 bool PageGuard::guard_again(Range range) {

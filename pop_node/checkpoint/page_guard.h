@@ -19,6 +19,9 @@ namespace isopop::checkpoint {
 // The stack cannot be guarded: the kernel writes signal frames and answers of system calls there,
 // and a system call does not fault. The same holds for buffers that system calls write to: they
 // must lie on the stack or in surviving memory. In surviving memory; lives on one thread.
+//
+// When the kernel does not give back a page for want of memory, it is the new handler's turn
+// (std::set_new_handler), in a signal handler.
 class PageGuard final {
  public:
   explicit PageGuard(SurvivingMemory& memory);
@@ -63,6 +66,7 @@ class PageGuard final {
   };
 
   static void on_fault(int signal, siginfo_t* info, void* context);
+  [[nodiscard]] bool guards(std::uintptr_t address) const;
   [[nodiscard]] bool let_write(std::uintptr_t address);
   [[nodiscard]] bool leave_writable(const Mapping& mapping, std::uintptr_t address);
   [[nodiscard]] const Mapping* mapping_at(std::uintptr_t address) const;

@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +28,7 @@ struct Board {
   std::uint64_t differences = 0;
   std::uint64_t pages_found = 0;
   std::uint64_t pages_dropped = 0;
+  bool out_of_memory = false;
 
   void expect(bool condition) { failures += condition ? 0 : 1; }
 };
@@ -198,6 +200,101 @@ TEST_F(LayerTest, UndoesProtectionsUnderTheGuard) {
              return self.board->rounds < 100;
            }});
   EXPECT_EQ(board.rounds, 100);
+}
+
+// As V8 does with what it has reserved: out of bounds, and yet there is something in it.
+TEST_F(LayerTest, BringsBackWhatLiesInMemoryThatIsOutOfBounds) {
+  const Board board = run({.layer_options = {.gap_pages_max = 1, .verify = true},
+                           .before_layer =
+                               [](Scenario& self) {
+                                 page(self, 64) = 'l';
+                                 mprotect(&page(self, 64), 2 * kPageBytes, PROT_NONE);
+                               },
+                           .request =
+                               [](Scenario& self) {
+                                 mprotect(&page(self, 64), 2 * kPageBytes, PROT_READ | PROT_WRITE);
+                                 self.board->expect(page(self, 64) == 'l' && page(self, 65) == 66);
+                                 page(self, 64) = 'x';
+                                 page(self, 65) = 'x';
+                                 if (self.board->rounds % 2 == 0)
+                                   mprotect(&page(self, 64), kPageBytes, PROT_NONE);
+                                 return self.board->rounds < 20;
+                               }});
+  EXPECT_EQ(board.rounds, 20);
+}
+
+void reserve(Scenario& self) {
+  self.board->expect(mmap(&page(self, 64), 4 * kPageBytes, PROT_NONE,
+                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == &page(self, 64));
+}
+
+// The ground has saved what was there before.
+TEST_F(LayerTest, KnowsPagesThatWereReservedAnewBeforeTheLayer) {
+  const Board board = run({.layer_options = {.gap_pages_max = 1, .verify = true},
+                           .before_layer = reserve,
+                           .request = [](Scenario& self) {
+                             mprotect(&page(self, 64), 4 * kPageBytes, PROT_READ | PROT_WRITE);
+                             self.board->expect(page(self, 64) == 0 && page(self, 67) == 0);
+                             page(self, 64) = 'x';
+                             reserve(self);
+                             return self.board->rounds < 20;
+                           }});
+  EXPECT_EQ(board.rounds, 20);
+}
+
+// The stack is not guarded: the kernel is asked what was written of it, and all of that compared.
+TEST_F(LayerTest, ForgetsADeepStackInTheEnd) {
+  const Board board =
+      run({.layer_options = {.gap_pages_max = 1, .verify = true}, .request = [](Scenario& self) {
+             if (self.board->rounds == 10) {
+               volatile char deep[400 * kPageBytes];
+               for (char volatile& each : deep) each = 'd';
+             }
+             return self.board->rounds < 600;
+           }});
+  EXPECT_EQ(board.rounds, 600);
+  EXPECT_LT(board.pages_found, 200U);
+}
+
+// Each page of its own protection is a mapping, and a process may have 65,530.
+TEST_F(LayerTest, LetsARequestWriteToMorePlacesThanThereAreMappings) {
+  constexpr std::size_t kPages = 80'000;
+  const Board board = run({.layer_options = {.gap_pages_max = 1},
+                           .before_layer =
+                               [](Scenario& self) {
+                                 self.arena = static_cast<char*>(
+                                     mmap(nullptr, kPages * kPageBytes, PROT_READ | PROT_WRITE,
+                                          MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0));
+                               },
+                           .request =
+                               [](Scenario& self) {
+                                 if (self.board->rounds < 10) return true;
+                                 for (std::size_t i = 0; i < kPages; i += 2) page(self, i) = 'x';
+                                 return false;
+                               }});
+  EXPECT_EQ(board.rounds, 10);
+}
+
+TEST_F(LayerTest, TellsTheNewHandlerWhenThereIsNoMemoryToWriteTo) {
+  static Board* told = nullptr;
+  const Board board =
+      run({.before_layer =
+               [](Scenario& self) {
+                 told = self.board;
+                 std::set_new_handler([] {
+                   told->out_of_memory = true;
+                   _exit(0);
+                 });
+               },
+           .request =
+               [](Scenario& self) {
+                 if (self.board->rounds < 10) return true;
+                 const rlimit little{.rlim_cur = kPageBytes, .rlim_max = RLIM_INFINITY};
+                 self.board->expect(setrlimit(RLIMIT_DATA, &little) == 0);
+                 page(self, 5) = 'x';
+                 return false;
+               }});
+  EXPECT_TRUE(board.out_of_memory);
 }
 
 TEST_F(LayerTest, TakesWhatARequestAllocatesFromOnePlace) {
