@@ -146,7 +146,9 @@ Result<void> EventLoop::load(LoadFrame frame) {
       case checkpoint::Checkpoint::Point::kTaken:
         break;
       case checkpoint::Checkpoint::Point::kRestored:
-        // From here on it is as if Loaded had just been said.
+        // From here on it is as if Loaded had just been said. What the top level had logged was
+        // sent with it.
+        parts_.channel.output().clear();
         return {};
       case checkpoint::Checkpoint::Point::kFailed:
         fault = fault_of("no checkpoint: " + std::string(checkpoint_->failure()));

@@ -159,6 +159,27 @@ TEST_P(WhatIsNotRestored, TimeMovesOnAndLogsAndFiguresAreOfEachRequest) {
   }
 }
 
+// Its text was waiting to be sent when the checkpoint was taken.
+TEST(Logs, OfTheTopLevelAreSentOnceInPristineMode) {
+  ExecutorClient executor = ExecutorClient::start();
+  v1::Frame load;
+  *load.mutable_load() =
+      make_load("console.log('top'); export default { fetch() { return new Response('a'); } };",
+                v1::ISOLATION_PRISTINE);
+  executor.send(load);
+  int logs = 0;
+  for (std::uint32_t id = 1; id <= 5; ++id) {
+    executor.send_request(make_request(id));
+    for (bool finished = false; !finished;) {
+      const std::optional<v1::Frame> frame = executor.next();
+      ASSERT_TRUE(frame);
+      logs += frame->has_log() ? 1 : 0;
+      finished = frame->has_finished();
+    }
+  }
+  EXPECT_EQ(logs, 1);
+}
+
 // What a request may log is counted for each anew, and what it has used is not kept for the next.
 TEST_P(WhatIsNotRestored, EachRequestHasTheWholeOfItsLimits) {
   ExecutorClient executor = ExecutorClient::start();
