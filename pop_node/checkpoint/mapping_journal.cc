@@ -15,28 +15,6 @@ namespace {
 MappingJournal* active_journal = nullptr;
 bool pages_are_saved = false;
 
-Range page_range(const void* address, std::size_t bytes) {
-  const auto begin = reinterpret_cast<std::uintptr_t>(address);
-  const std::uintptr_t end = (begin + bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
-  return {begin / kPageBytes * kPageBytes, end};
-}
-
-void report(const void* address, std::size_t bytes, MappingJournal::Change change) {
-  if (active_journal != nullptr) active_journal->record(page_range(address, bytes), change);
-}
-
-// What MADV_DONTNEED means to its caller: zeroes from now on. Once there is a checkpoint, dropping
-// the pages would show the checkpoint's content instead, so fresh memory is put in their place.
-// Readable and writable, as memory that somebody gives back this way is.
-int replace_by_zeroes(void* address, std::size_t bytes) {
-  const Range range = page_range(address, bytes);
-  void* result = raw_map(range, PROT_READ | PROT_WRITE,
-                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
-  if (result == MAP_FAILED) return -1;
-  report(address, bytes, MappingJournal::Change::kReplaced);
-  return 0;
-}
-
 }  // namespace
 
 MappingJournal::MappingJournal(SurvivingMemory& memory) : entries_(memory, kEntriesMax) {}
@@ -93,6 +71,34 @@ std::uintptr_t raw_brk(std::uintptr_t end) {
 // The reporting versions. Sanitizers define these functions themselves; a sanitized executor
 // therefore cannot be checkpointed, and says so.
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+
+namespace isopop::checkpoint {
+namespace {
+
+Range page_range(const void* address, std::size_t bytes) {
+  const auto begin = reinterpret_cast<std::uintptr_t>(address);
+  const std::uintptr_t end = (begin + bytes + kPageBytes - 1) / kPageBytes * kPageBytes;
+  return {begin / kPageBytes * kPageBytes, end};
+}
+
+void report(const void* address, std::size_t bytes, MappingJournal::Change change) {
+  if (active_journal != nullptr) active_journal->record(page_range(address, bytes), change);
+}
+
+// What MADV_DONTNEED means to its caller: zeroes from now on. Once there is a checkpoint, dropping
+// the pages would show the checkpoint's content instead, so fresh memory is put in their place.
+// Readable and writable, as memory that somebody gives back this way is.
+int replace_by_zeroes(void* address, std::size_t bytes) {
+  const Range range = page_range(address, bytes);
+  void* result = raw_map(range, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | MAP_NORESERVE, -1, 0);
+  if (result == MAP_FAILED) return -1;
+  report(address, bytes, MappingJournal::Change::kReplaced);
+  return 0;
+}
+
+}  // namespace
+}  // namespace isopop::checkpoint
 
 using isopop::checkpoint::MappingJournal;
 

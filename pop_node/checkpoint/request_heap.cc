@@ -37,6 +37,26 @@ struct Heap {
 // In memory that is restored, like the region: that is what empties both.
 Heap heap;  // NOLINT(cppcoreguidelines-avoid-non-const-global-variables): malloc has no object
 
+}  // namespace
+
+void use_request_heap() {
+  ISOPOP_ASSERT(heap.begin == nullptr, "one request heap in the process");
+  void* const region = raw_map({0, kHeapBytes}, PROT_READ | PROT_WRITE,
+                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  ISOPOP_ASSERT(region != MAP_FAILED, "address space for the request heap");
+  heap.begin = static_cast<char*>(region);
+  heap.next = heap.begin;
+  heap.end = heap.begin + kHeapBytes;
+}
+
+}  // namespace isopop::checkpoint
+
+// Sanitizers define these functions themselves.
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+
+namespace isopop::checkpoint {
+namespace {
+
 bool is_ours(const void* block) {
   const auto* at = static_cast<const char*>(block);
   return at >= heap.begin && at < heap.end;
@@ -81,21 +101,7 @@ void give_back(void* block) {
 }
 
 }  // namespace
-
-void use_request_heap() {
-  ISOPOP_ASSERT(heap.begin == nullptr, "one request heap in the process");
-  void* const region = raw_map({0, kHeapBytes}, PROT_READ | PROT_WRITE,
-                               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-  ISOPOP_ASSERT(region != MAP_FAILED, "address space for the request heap");
-  heap.begin = static_cast<char*>(region);
-  heap.next = heap.begin;
-  heap.end = heap.begin + kHeapBytes;
-}
-
 }  // namespace isopop::checkpoint
-
-// Sanitizers define these functions themselves.
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
 // The names and signatures are glibc's.
 extern "C" {
