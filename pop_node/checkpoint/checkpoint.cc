@@ -14,6 +14,12 @@
 namespace isopop::checkpoint {
 namespace {
 
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+constexpr bool kSanitized = true;
+#else
+constexpr bool kSanitized = false;
+#endif
+
 std::int64_t monotonic_ns() {
   timespec now{};
   clock_gettime(CLOCK_MONOTONIC, &now);
@@ -33,11 +39,11 @@ void unregister_rseq() {
 
 Result<Checkpoint*> Checkpoint::create(const Options& options, SurvivingMemory& memory,
                                        const Checkpoint* base) {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return Error{ErrorCode::kFailedPrecondition,
-               "a program built with a sanitizer cannot be checkpointed: its shadow memory would "
-               "be restored too"};
-#else
+  if (kSanitized) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 "a program built with a sanitizer cannot be checkpointed: its shadow memory would "
+                 "be restored too"};
+  }
   unregister_rseq();
   // Bound lazily inside of the restorer, it would be written to the tables that were just restored.
   static_cast<void>(monotonic_ns());
@@ -54,7 +60,6 @@ Result<Checkpoint*> Checkpoint::create(const Options& options, SurvivingMemory& 
   checkpoint->state_->base_pages = checkpoint->state_->saved.pages();
   ISOPOP_TRY(checkpoint->state_->saved.open_layer());
   return checkpoint;
-#endif
 }
 
 Checkpoint::Checkpoint(const Options& options, SurvivingMemory& memory, DirtyPages dirty_pages)
