@@ -196,7 +196,10 @@ int run_command(const ReplayCommandOptions& given) {
   options.send.target = router.value();
   if (!given.router) {
     options.places = ask_places(state.value());
-    if (const auto record = state.value().read_record()) options.network_digest = record->digest;
+    if (const auto record = state.value().read_record()) {
+      options.network_digest = record->digest;
+      options.isolation = record->isolation;
+    }
   }
   const SystemClock clock;
   const Result<RunReport> report = run_replay(trace.value(), options, clock);

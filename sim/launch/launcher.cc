@@ -257,6 +257,7 @@ Result<LaunchOutcome> launch_network(const LaunchOptions& options, Interrupt& in
   LaunchRecord record{.topology = options.topology.name,
                       .digest = digest,
                       .pops = options.topology.pops.size(),
+                      .isolation = options.topology.pop.isolation,
                       .block = claimed.block,
                       .is_complete = false};
   ISOPOP_TRY(options.state.write_record(record));

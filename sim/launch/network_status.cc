@@ -123,6 +123,7 @@ Result<NetworkStatus> inspect_network(const StateFolder& state, const Clock& clo
   const std::optional<LaunchRecord> record = state.read_record();
   if (record) {
     status.topology = record->topology;
+    status.isolation = record->isolation;
     status.pops_wanted = record->pops;
     status.block = record->block;
   }
@@ -151,6 +152,7 @@ std::string format_table(const NetworkStatus& status) {
   if (!status.pops_not_ready.empty()) {
     text += fmt::format("not ready      {}\n", fmt::join(status.pops_not_ready, " "));
   }
+  text += fmt::format("isolation      {}, of workers that do not say\n", status.isolation);
   std::string_view label = "sandbox";
   for (const std::string& line : summarize_sandboxes(status.pops)) {
     text += fmt::format("{:<14} {}\n", std::exchange(label, ""), line);
@@ -181,6 +183,7 @@ std::string format_json(const NetworkStatus& status) {
   const nlohmann::ordered_json json = {
       {"state", to_string(status.state)},
       {"topology", status.topology},
+      {"isolation", status.isolation},
       {"state_folder", status.state_folder},
       {"uptime_s", std::chrono::duration<double>(status.uptime).count()},
       {"control", control},

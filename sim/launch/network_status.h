@@ -30,6 +30,7 @@ struct NetworkStatus {
 
   State state = State::kStopped;
   std::string topology;
+  std::string isolation;  // of workers that do not say
   std::string state_folder;
   std::optional<AddressBlock> block;
   std::optional<Process> control;

@@ -90,6 +90,7 @@ std::optional<LaunchRecord> StateFolder::read_record() const {
     return LaunchRecord{.topology = json.at("topology").get<std::string>(),
                         .digest = json.at("digest").get<std::string>(),
                         .pops = json.at("pops").get<std::size_t>(),
+                        .isolation = json.at("isolation").get<std::string>(),
                         .block = AddressBlock(json.at("block").get<int>(), ports),
                         .is_complete = json.at("complete").get<bool>()};
   } catch (const nlohmann::json::exception&) {
@@ -102,6 +103,7 @@ Result<void> StateFolder::write_record(const LaunchRecord& record) const {
       {"topology", record.topology},
       {"digest", record.digest},
       {"pops", record.pops},
+      {"isolation", record.isolation},
       {"block", record.block.number()},
       {"control_rpc_port", record.block.ports().control_rpc},
       {"control_http_port", record.block.ports().control_http},

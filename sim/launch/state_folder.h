@@ -18,6 +18,7 @@ struct LaunchRecord {
   std::string topology;  // its name
   std::string digest;    // of all that decides what runs; see launch_digest()
   std::size_t pops = 0;
+  std::string isolation;  // of workers that do not say
   AddressBlock block{AddressBlock::kFirst, Ports{}};
   bool is_complete =
       false;  // every program was ready; false while starting, and after a start was killed

@@ -128,6 +128,7 @@ Result<RunReport> run_replay(const Trace& trace, const ReplayRunOptions& options
   report.rate_matters = !options.plan.speed.is_max();
   report.speed = to_string(options.plan.speed);
   report.target = options.send.target;
+  report.isolation = options.isolation;
   report.in_flight_max = options.send.in_flight_max;
   report.machine = read_machine_facts();
   report.places = options.places;

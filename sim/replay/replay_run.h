@@ -19,7 +19,8 @@ struct ReplayRunOptions {
   SendOptions send;
   std::string report_folder;  // "": nothing is written
   std::string
-      network_digest;  // what runs at the other end, if it is known: part of the config hash
+      network_digest;     // what runs at the other end, if it is known: part of the config hash
+  std::string isolation;  // there, of workers that do not say; "": not known
   std::map<std::string, PopPlace> places;
   ReplayProgress::Style progress = ReplayProgress::Style::kSilent;
 };

@@ -126,6 +126,7 @@ std::string render_run_json(const RunReport& report) {
       {"net_mode", tally.net_mode()},
       {"speed", report.speed},
       {"target", report.target},
+      {"isolation", report.isolation},
       {"max_inflight", report.in_flight_max},
       {"offered", tally.offered()},
       {"issued", tally.issued()},

@@ -54,6 +54,7 @@ struct RunReport {
   bool rate_matters = true;  // not at --speed max, where the rate is what comes out
   std::string speed;         // "1x", "max"
   std::string target;        // whom the requests were sent to
+  std::string isolation;     // there, of workers that do not say; "": not known
   std::uint64_t in_flight_max = 0;
   double sender_cpu_s = 0.0;  // of this process while sending
   TraceFacts trace;

@@ -271,6 +271,7 @@ function drawManifest() {
     ['Requests', `offered ${count(run.offered)}, issued ${count(run.issued)}, completed ${count(run.completed)}, failed ${count(run.failed)}, dropped ${count(run.dropped)}`],
     ['Failures', Object.entries(run.failures).map(([name, n]) => `${name} ${count(n)}`).join(', ')],
     ['Behind schedule', `p50 ${time(run.schedule_slip_ms.p50)}, p99 ${time(run.schedule_slip_ms.p99)}`],
+    ['Isolation', run.isolation && `${run.isolation}, of workers that do not say`],
     ['Sent to', `${run.target}, at most ${count(run.max_inflight)} in flight`],
     ['Commit', run.commit], ['Configuration', `SHA-256 ${run.config_sha256}`],
     ['Machine', `${run.machine.system}, ${plural(run.machine.cores, 'core')}${run.machine.processor ? `, ${run.machine.processor}` : ''}, ${gib} GiB`],

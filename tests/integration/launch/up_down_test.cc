@@ -105,6 +105,7 @@ TEST_F(UpDownTest, StartsEverythingAndStopsEverything) {
   const nlohmann::json ready = status();
   EXPECT_EQ(ready["state"], "ready") << ready.dump(2);
   EXPECT_EQ(ready["pops"]["ready"], 3);
+  EXPECT_EQ(ready["isolation"], "pristine");
   EXPECT_EQ(ready["pops"]["processes"], 3);
   EXPECT_TRUE(ready["router"]["connected"].get<bool>());
   EXPECT_GT(ready["memory_bytes"]["per_pop_with_executors"].get<double>(), 1e6);
@@ -145,6 +146,7 @@ TEST_F(UpDownTest, StatusTellsWhatConfinesExecutors) {
     EXPECT_THAT(measures, testing::Contains(own_rights));
   }
   const CommandOutcome table = isopop({"status"});
+  EXPECT_THAT(table.output, HasSubstr("\nisolation      pristine, of workers that do not say\n"));
   EXPECT_THAT(table.output, HasSubstr("\nsandbox        no-new-privileges"));
   EXPECT_THAT(table.output, HasSubstr("(all 3 PoPs)"));
   EXPECT_EQ(status()["executors"], 0);

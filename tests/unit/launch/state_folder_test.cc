@@ -30,6 +30,7 @@ TEST_F(StateFolderTest, RemembersALaunch) {
   const LaunchRecord record{.topology = "tiny",
                             .digest = "abc",
                             .pops = 6,
+                            .isolation = "container",
                             .block = AddressBlock(33, Ports{.http = 8081}),
                             .is_complete = true};
   ASSERT_TRUE(state_.write_record(record).ok());
@@ -38,6 +39,7 @@ TEST_F(StateFolderTest, RemembersALaunch) {
   EXPECT_EQ(read->topology, "tiny");
   EXPECT_EQ(read->digest, "abc");
   EXPECT_EQ(read->pops, 6U);
+  EXPECT_EQ(read->isolation, "container");
   EXPECT_EQ(read->block.router(), "127.33.0.2:8081");
   EXPECT_TRUE(read->is_complete);
 }

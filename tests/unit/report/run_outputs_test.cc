@@ -54,6 +54,7 @@ TEST(RunJsonTest, TheNumbersAreTheTallys) {
   EXPECT_EQ(run.at("completed"), 990);
   EXPECT_EQ(run.at("failures").at("http_503"), 10);
   EXPECT_EQ(run.at("net_mode"), "account");
+  EXPECT_EQ(run.at("isolation"), "container");
   EXPECT_EQ(run.at("config").at("speed"), "10x");
   EXPECT_EQ(run.at("pops").at(0).at("id"), "AMS");
   EXPECT_EQ(run.at("pops").at(0).at("requests"), 666);

@@ -20,6 +20,7 @@ inline RunReport sample_run(std::uint64_t requests) {
   report.config_json = R"({"speed":"10x"})";
   report.speed = "10x";
   report.target = "127.0.0.1:8080";
+  report.isolation = "container";
   report.in_flight_max = 1024;
   report.trace = {.file = "logs/access.log.gz",
                   .sha256 = std::string(64, 'b'),
