@@ -109,14 +109,14 @@ Result<std::optional<int>> Zygote::take_order(bool& closed) {
   }
   const int error = errno;
   const UniqueFd pidfd(pid > 0 ? open_pidfd(pid) : -1);
-  if (pid > 0) tokens_[pid] = order.token;
   if (pidfd.get() < 0) {
-    // One that cannot be named without doubt cannot be kept.
-    if (pid > 0) ::kill(pid, SIGKILL);
     const std::string reason = std::strerror(pid > 0 ? errno : error);  // NOLINT(*-mt-unsafe)
+    // One that cannot be named without doubt cannot be kept. Of its end the PoP is not told.
+    if (pid > 0) ::kill(pid, SIGKILL);
     ISOPOP_TRY(send(encode_zygote_message(ForkFailed{.token = order.token, .reason = reason}), -1));
     return std::optional<int>();
   }
+  tokens_[pid] = order.token;
   ISOPOP_TRY(send(encode_zygote_message(Forked{.token = order.token, .pid = pid}), pidfd.get()));
   return std::optional<int>();
 }

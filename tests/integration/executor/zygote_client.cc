@@ -29,11 +29,22 @@ std::pair<UniqueFd, UniqueFd> make_pair(int type) {
 }  // namespace
 
 ZygoteClient ZygoteClient::start(std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), "--zygote");
+  return start_program(program_path("isopop-executor"), std::move(arguments));
+}
+
+ZygoteClient ZygoteClient::start_with_descriptors(std::size_t most) {
+  return start_program("/bin/sh",
+                       {"-c", "ulimit -n " + std::to_string(most) + "; exec \"$0\" --zygote",
+                        program_path("isopop-executor")});
+}
+
+ZygoteClient ZygoteClient::start_program(const std::string& program,
+                                         std::vector<std::string> arguments) {
   auto [ours, theirs] = make_pair(SOCK_SEQPACKET);
   ChildOptions options;
-  options.program = program_path("isopop-executor");
-  options.arguments = {"--zygote"};
-  options.arguments.insert(options.arguments.end(), arguments.begin(), arguments.end());
+  options.program = program;
+  options.arguments = std::move(arguments);
   options.channel = theirs.get();
   options.standard_error = STDERR_FILENO;
   Result<Child> child = Child::start(options);
@@ -71,6 +82,15 @@ ZygoteClient::Executor ZygoteClient::fork() {
   }
   ADD_FAILURE() << "the zygote is gone";
   return {.client = std::move(client)};
+}
+
+std::string ZygoteClient::fail_to_fork() {
+  const ExecutorClient client = order_fork();
+  const std::optional<Received> received = receive();
+  EXPECT_TRUE(received && received->message.has_fork_failed());
+  if (!received) return {};
+  EXPECT_EQ(received->message.fork_failed().token(), last_token_);
+  return received->message.fork_failed().reason();
 }
 
 void ZygoteClient::send_raw(const std::string& packet, int descriptor) {

@@ -21,6 +21,8 @@ class ZygoteClient final {
  public:
   // Waits until it is ready.
   [[nodiscard]] static ZygoteClient start(std::vector<std::string> arguments = {});
+  // One that may have no more descriptors open than this.
+  [[nodiscard]] static ZygoteClient start_with_descriptors(std::size_t most);
 
   [[nodiscard]] const v1::ZygoteReady& ready() const { return ready_; }
 
@@ -32,6 +34,8 @@ class ZygoteClient final {
   };
   // Orders a fork and waits until it is there.
   [[nodiscard]] Executor fork();
+  // Orders one that fails; why it does.
+  [[nodiscard]] std::string fail_to_fork();
   // Only orders it: the executor answers when it is there.
   [[nodiscard]] ExecutorClient order_fork();
   // What Fork takes, but anything may be sent.
@@ -47,6 +51,9 @@ class ZygoteClient final {
  private:
   ZygoteClient(UniqueFd socket, Child child)
       : socket_(std::move(socket)), child_(std::move(child)) {}
+
+  [[nodiscard]] static ZygoteClient start_program(const std::string& program,
+                                                  std::vector<std::string> arguments);
 
   struct Received {
     v1::ZygoteMessage message;

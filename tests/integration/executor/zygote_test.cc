@@ -4,6 +4,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <filesystem>
+#include <iterator>
 #include <set>
 #include <string>
 #include <vector>
@@ -22,6 +24,11 @@ bool ends(const UniqueFd& pidfd) {
 
 void kill_by(const UniqueFd& pidfd) {
   EXPECT_EQ(::syscall(SYS_pidfd_send_signal, pidfd.get(), SIGKILL, nullptr, 0), 0);
+}
+
+std::size_t open_descriptors(pid_t pid) {
+  const std::filesystem::directory_iterator all("/proc/" + std::to_string(pid) + "/fd");
+  return static_cast<std::size_t>(std::distance(begin(all), end(all)));
 }
 
 TEST(Zygote, SaysHowItsChildrenAreConfined) {
@@ -75,6 +82,14 @@ TEST(Zygote, TellsHowAChildEnded) {
   const std::optional<v1::Exited> signalled = zygote.wait_exited(killed.token);
   ASSERT_TRUE(signalled);
   EXPECT_EQ(signalled->signal(), SIGKILL);
+}
+
+// The PoP takes the end of a child that there was not for a lie, and ends the zygote.
+TEST(Zygote, DoesNotTellTheEndOfAChildThatItCouldNotName) {
+  // Room for the socket of the child, but not for the child's descriptor.
+  const std::size_t most = open_descriptors(ZygoteClient::start().pid()) + 1;
+  ZygoteClient zygote = ZygoteClient::start_with_descriptors(most);
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(zygote.fail_to_fork(), "Too many open files");
 }
 
 TEST(Zygote, AChildThatIsKilledHurtsNoOther) {
