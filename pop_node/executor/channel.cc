@@ -52,14 +52,17 @@ void Channel::keep_input_in(checkpoint::SurvivingMemory& memory) {
 }
 
 // At least kReadBytes of it. Only the first frame is larger than the surviving buffer, and it comes
-// before.
+// before. What was handed out is wiped: no restore does it, and it is the business of the request
+// it belonged to.
 void Channel::make_room() {
   InputBuffer& input = *input_;
+  const bool survives = own_input_ == nullptr;
   if (input.begin == input.end) {
+    if (survives) std::memset(input.data, 0, input.end);
     input.begin = 0;
     input.end = 0;
     // What a big Load took is not kept.
-    if (own_input_ != nullptr && input.size > 2 * kFrameBytesMax) {
+    if (!survives && input.size > 2 * kFrameBytesMax) {
       own_bytes_.reset();
       input.size = 0;
     }
@@ -67,11 +70,12 @@ void Channel::make_room() {
   if (input.size - input.end >= kReadBytes) return;
   if (input.begin > 0) {
     std::memmove(input.data, input.data + input.begin, input.end - input.begin);
+    if (survives) std::memset(input.data + input.end - input.begin, 0, input.begin);
     input.end -= input.begin;
     input.begin = 0;
   }
   if (input.size - input.end >= kReadBytes) return;
-  ISOPOP_ASSERT(own_input_ != nullptr, "room for every frame in the surviving buffer");
+  ISOPOP_ASSERT(!survives, "room for every frame in the surviving buffer");
   input.size = std::max(2 * input.size, input.end + 2 * kReadBytes);
   auto larger = std::make_unique_for_overwrite<char[]>(input.size);  // NOLINT(*-c-arrays)
   if (input.end > 0) std::memcpy(larger.get(), input.data, input.end);
