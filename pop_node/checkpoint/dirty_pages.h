@@ -43,8 +43,6 @@ class DirtyPages final {
   // `found` is full. Not to be called with kDropAll.
   [[nodiscard]] bool find(Range range, FixedVector<Range>& found) const;
 
-  static constexpr std::size_t kFoundMax = 16 * 1024;
-
  private:
   DirtyPages(DirtyFinder finder, int fd, std::uint64_t* buffer)
       : finder_(finder), fd_(fd), buffer_(buffer) {}

@@ -75,11 +75,6 @@ bool Traffic::add_credit(CreditFrame frame) {
   return true;
 }
 
-std::optional<std::uint32_t> Traffic::any() const {
-  if (requests_.empty()) return std::nullopt;
-  return requests_.begin()->first;
-}
-
 Traffic::BodyRead Traffic::read_body(std::uint32_t id) {
   Exchange* exchange = find(id);
   if (exchange == nullptr) return {};

@@ -44,7 +44,6 @@ class Traffic {
 
   [[nodiscard]] bool contains(std::uint32_t id) const { return requests_.contains(id); }
   [[nodiscard]] std::size_t size() const { return requests_.size(); }
-  [[nodiscard]] std::optional<std::uint32_t> any() const;
 
   // For the worker. Calls for a request that is over do nothing.
 
