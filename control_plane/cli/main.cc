@@ -11,8 +11,10 @@
 #include <string>
 
 #include "common/app/app.h"
+#include "common/text/text.h"
 #include "common/units/units.h"
 #include "control_plane/cli/commands.h"
+#include "control_plane/registry/worker_limits.h"
 
 namespace isopop::control::cli {
 namespace {
@@ -80,14 +82,21 @@ class CommandLine final {
  private:
   void add_deploy() {
     CLI::App* command = app_.add_subcommand("deploy", "Make a folder of code live at every PoP");
-    command->add_option("path", deploy_.path, "The worker's folder, or its only file")->required();
+    command
+        ->add_option(
+            "path", deploy_.path,
+            "The worker's folder, whose worker.yaml may say what no flag does; or its only file")
+        ->required();
     command->add_option("--name", deploy_.name, "Worker name (default: the folder's)");
     command->add_option("--route", deploy_.routes,
                         "host/path it answers at, as 'shop.example/*'; may be repeated");
     command->add_option("--main", deploy_.main_module, "Main module, relative to the folder");
     command->add_option("--var", deploy_.variables, "NAME=VALUE for env; may be repeated");
-    command->add_option("--limit", deploy_.limits,
-                        "NAME=VALUE, as 'cpu=50ms' or 'memory=256MiB'; may be repeated");
+    command->add_option(
+        "--limit", deploy_.limits,
+        fmt::format("NAME=VALUE, as 'cpu=50ms' or 'memory=256MiB'; may be repeated. "
+                    "There are {}",
+                    join(limit_names(), ", ")));
     command->add_option("--isolation", deploy_.isolation,
                         "pristine, fresh, warm or container (default: the PoPs' own)");
     command->add_option("--message", deploy_.message, "What this version is about");

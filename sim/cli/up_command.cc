@@ -142,7 +142,9 @@ void add_up_command(CLI::App& app, Command& chosen) {
   add_state_option(*command, options->state);
   command->add_option("--net", options->net, "real: delays are waited out; account: only told")
       ->check(CLI::IsMember({"real", "account"}));
-  command->add_option("--isolation", options->isolation, "pristine, fresh, warm or container")
+  command
+      ->add_option("--isolation", options->isolation,
+                   "Of workers that do not say. Default: as the topology says")
       ->check(CLI::IsMember({"pristine", "fresh", "warm", "container"}));
   command->add_option("--seed", options->seed, "Root of everything the router draws");
   command->add_option("--mmdb", options->mmdb, "MaxMind database: client address to place");
