@@ -126,11 +126,11 @@ class [[nodiscard]] Result<void> {
 #define ISOPOP_CONCAT(a, b) ISOPOP_CONCAT_INNER(a, b)
 
 // Returns the error of `expr` to the caller, or goes on.
-#define ISOPOP_TRY(expr)                                            \
-  do {                                                              \
+#define ISOPOP_TRY(expr)                                              \
+  do {                                                                \
     if (auto&& isopop_try_result = (expr); !isopop_try_result.ok()) { \
-      return isopop_try_result.error();                             \
-    }                                                               \
+      return isopop_try_result.error();                               \
+    }                                                                 \
   } while (false)
 
 // ISOPOP_TRY_ASSIGN(auto x, expr): x is the value of `expr`, or its error is returned to the
@@ -143,11 +143,11 @@ class [[nodiscard]] Result<void> {
   declaration = std::move(name).value()
 
 // The same two in a coroutine.
-#define ISOPOP_CO_TRY(expr)                                         \
-  do {                                                              \
+#define ISOPOP_CO_TRY(expr)                                           \
+  do {                                                                \
     if (auto&& isopop_try_result = (expr); !isopop_try_result.ok()) { \
-      co_return isopop_try_result.error();                          \
-    }                                                               \
+      co_return isopop_try_result.error();                            \
+    }                                                                 \
   } while (false)
 #define ISOPOP_CO_TRY_ASSIGN(declaration, expr) \
   ISOPOP_CO_TRY_ASSIGN_INNER(ISOPOP_CONCAT(isopop_result_, __LINE__), declaration, expr)
