@@ -28,6 +28,13 @@ std::size_t read_length(std::string_view bytes) {
 
 }  // namespace
 
+std::vector<v1::Isolation> served_modes() {
+  std::vector<v1::Isolation> modes = {v1::ISOLATION_FRESH, v1::ISOLATION_WARM,
+                                      v1::ISOLATION_CONTAINER};
+  if (kServesPristine) modes.insert(modes.begin(), v1::ISOLATION_PRISTINE);
+  return modes;
+}
+
 v1::Bundle make_bundle(std::vector<ModuleText> modules, const std::string& main) {
   v1::Bundle bundle;
   bundle.set_main_module(main);

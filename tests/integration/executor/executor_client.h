@@ -18,6 +18,17 @@ namespace isopop::test {
 // contract, independently of the executor's own codec. Every wait has a deadline, after which the
 // test fails through std::nullopt.
 
+// Whether this build's executors serve pristine mode: with a sanitizer in them they have no
+// checkpoints, and refuse it.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr bool kServesPristine = false;
+#else
+inline constexpr bool kServesPristine = true;
+#endif
+
+// All modes that they serve.
+[[nodiscard]] std::vector<v1::Isolation> served_modes();
+
 // One module of a bundle.
 struct ModuleText {
   std::string name;

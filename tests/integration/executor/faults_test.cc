@@ -58,10 +58,9 @@ class Faults : public testing::TestWithParam<v1::Isolation> {
 
   ExecutorClient executor_ = ExecutorClient::start();
 };
-INSTANTIATE_TEST_SUITE_P(Modes, Faults, testing::Values(v1::ISOLATION_FRESH, v1::ISOLATION_WARM),
-                         [](const auto& entry) {
-                           return entry.param == v1::ISOLATION_FRESH ? "Fresh" : "Warm";
-                         });
+INSTANTIATE_TEST_SUITE_P(Modes, Faults, testing::ValuesIn(served_modes()), [](const auto& entry) {
+  return v1::Isolation_Name(entry.param).substr(sizeof("ISOLATION"));
+});
 
 TEST_P(Faults, NamesThePlaceOfAnException) {
   const v1::WorkerFault fault = fault_at("/throw");

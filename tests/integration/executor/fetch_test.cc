@@ -177,9 +177,7 @@ const Answerer kEcho = [](const Asked& asked) {
 };
 
 class FetchTest : public ::testing::TestWithParam<v1::Isolation> {};
-INSTANTIATE_TEST_SUITE_P(Modes, FetchTest,
-                         ::testing::Values(v1::ISOLATION_WARM, v1::ISOLATION_FRESH,
-                                           v1::ISOLATION_PRISTINE));
+INSTANTIATE_TEST_SUITE_P(Modes, FetchTest, ::testing::ValuesIn(served_modes()));
 
 TEST_P(FetchTest, AsksAndReadsTheAnswer) {
   ExecutorClient executor = loaded(R"(

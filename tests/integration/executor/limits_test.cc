@@ -58,10 +58,9 @@ v1::Load hostile(v1::Isolation isolation) {
 }
 
 class Limits : public testing::TestWithParam<v1::Isolation> {};
-INSTANTIATE_TEST_SUITE_P(Modes, Limits, testing::Values(v1::ISOLATION_FRESH, v1::ISOLATION_WARM),
-                         [](const auto& entry) {
-                           return entry.param == v1::ISOLATION_FRESH ? "Fresh" : "Warm";
-                         });
+INSTANTIATE_TEST_SUITE_P(Modes, Limits, testing::ValuesIn(served_modes()), [](const auto& entry) {
+  return v1::Isolation_Name(entry.param).substr(sizeof("ISOLATION"));
+});
 
 TEST_P(Limits, StopsEndlessCode) {
   for (const char* path : {"/spin", "/microtasks", "/regexp"}) {

@@ -20,12 +20,9 @@ constexpr char kCounter[] = R"(let count = 0;
 export default { fetch() { count += 1; return new Response(String(count)); } };)";
 
 class EachMode : public testing::TestWithParam<v1::Isolation> {};
-INSTANTIATE_TEST_SUITE_P(Modes, EachMode,
-                         testing::Values(v1::ISOLATION_PRISTINE, v1::ISOLATION_FRESH,
-                                         v1::ISOLATION_WARM, v1::ISOLATION_CONTAINER),
-                         [](const auto& entry) {
-                           return v1::Isolation_Name(entry.param).substr(sizeof("ISOLATION"));
-                         });
+INSTANTIATE_TEST_SUITE_P(Modes, EachMode, testing::ValuesIn(served_modes()), [](const auto& entry) {
+  return v1::Isolation_Name(entry.param).substr(sizeof("ISOLATION"));
+});
 
 TEST_P(EachMode, AnswersARequest) {
   ExecutorClient executor = ExecutorClient::start();
@@ -258,13 +255,20 @@ export default { async fetch(request) {
   EXPECT_NE(bodies.find("released it;"), std::string::npos) << bodies;
 }
 
-TEST(PristineMode, KeepsNoState) {
+class PristineMode : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!kServesPristine) GTEST_SKIP() << "this build has no checkpoints";
+  }
+};
+
+TEST_F(PristineMode, KeepsNoState) {
   ExecutorClient executor = ExecutorClient::start();
   ASSERT_TRUE(executor.load(make_load(kCounter, v1::ISOLATION_PRISTINE)).ok());
   for (int i = 0; i < 2000; ++i) ASSERT_EQ(executor.fetch().body, "1");
 }
 
-TEST(PristineMode, TellsWhatTheLastRestoreDid) {
+TEST_F(PristineMode, TellsWhatTheLastRestoreDid) {
   ExecutorClient executor = ExecutorClient::start();
   const v1::Loaded loaded = executor.load(make_load(kCounter, v1::ISOLATION_PRISTINE));
   ASSERT_TRUE(loaded.ok());
@@ -275,7 +279,7 @@ TEST(PristineMode, TellsWhatTheLastRestoreDid) {
   EXPECT_GT(second.finished->restore().pages_restored(), 0U);
 }
 
-TEST(PristineMode, DrawsOtherRandomNumbersEachTime) {
+TEST_F(PristineMode, DrawsOtherRandomNumbersEachTime) {
   ExecutorClient executor = ExecutorClient::start();
   ASSERT_TRUE(executor
                   .load(make_load(R"(export default { fetch() {
@@ -289,7 +293,7 @@ TEST(PristineMode, DrawsOtherRandomNumbersEachTime) {
   EXPECT_NE(first.substr(first.find(' ')), second.substr(second.find(' ')));
 }
 
-TEST(PristineMode, ForgetsWhatFilledTheHeap) {
+TEST_F(PristineMode, ForgetsWhatFilledTheHeap) {
   ExecutorClient executor = ExecutorClient::start();
   ASSERT_TRUE(executor
                   .load(make_load(R"(const kept = [];
@@ -312,7 +316,7 @@ std::uint64_t anonymous_kib(pid_t pid) {
   return at == std::string::npos ? 0 : std::stoull(status.value().substr(at + 8));
 }
 
-TEST(PristineMode, StaysAsItIsOverManyRequests) {
+TEST_F(PristineMode, StaysAsItIsOverManyRequests) {
   ExecutorClient executor = ExecutorClient::start();
   ASSERT_TRUE(executor
                   .load(make_load(R"(let count = 0;
@@ -336,7 +340,7 @@ export default { fetch(request) {
   EXPECT_LT(anonymous_kib(executor.pid()), early + 512);
 }
 
-TEST(PristineMode, TakesOneRequestAtATime) {
+TEST_F(PristineMode, TakesOneRequestAtATime) {
   ExecutorClient executor = ExecutorClient::start();
   ASSERT_TRUE(executor
                   .load(make_load(R"(export default { async fetch() {

@@ -31,14 +31,22 @@ std::size_t open_descriptors(pid_t pid) {
   return static_cast<std::size_t>(std::distance(begin(all), end(all)));
 }
 
-TEST(Zygote, SaysHowItsChildrenAreConfined) {
+// Its children serve pristine mode above all.
+class Zygote : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (!kServesPristine) GTEST_SKIP() << "this build has no checkpoints";
+  }
+};
+
+TEST_F(Zygote, SaysHowItsChildrenAreConfined) {
   const ZygoteClient zygote = ZygoteClient::start();
   EXPECT_GT(zygote.ready().start_us(), 0U);
   EXPECT_FALSE(zygote.ready().dirty_finder().empty());
   EXPECT_GT(zygote.ready().sandbox().measures_size(), 5);
 }
 
-TEST(Zygote, ForksExecutorsForDifferentWorkers) {
+TEST_F(Zygote, ForksExecutorsForDifferentWorkers) {
   ZygoteClient zygote = ZygoteClient::start();
   std::vector<ZygoteClient::Executor> executors;
   for (int i = 0; i < 12; ++i) {
@@ -57,7 +65,7 @@ TEST(Zygote, ForksExecutorsForDifferentWorkers) {
   EXPECT_EQ(pids.size(), executors.size());
 }
 
-TEST(Zygote, ServesEveryMode) {
+TEST_F(Zygote, ServesEveryMode) {
   ZygoteClient zygote = ZygoteClient::start();
   for (const v1::Isolation mode :
        {v1::ISOLATION_PRISTINE, v1::ISOLATION_FRESH, v1::ISOLATION_WARM, v1::ISOLATION_CONTAINER}) {
@@ -67,7 +75,7 @@ TEST(Zygote, ServesEveryMode) {
   }
 }
 
-TEST(Zygote, TellsHowAChildEnded) {
+TEST_F(Zygote, TellsHowAChildEnded) {
   ZygoteClient zygote = ZygoteClient::start();
   ZygoteClient::Executor closed = zygote.fork();
   ASSERT_TRUE(closed.client.load(make_load(kHello, v1::ISOLATION_PRISTINE)).ok());
@@ -85,14 +93,14 @@ TEST(Zygote, TellsHowAChildEnded) {
 }
 
 // The PoP takes the end of a child that there was not for a lie, and ends the zygote.
-TEST(Zygote, DoesNotTellTheEndOfAChildThatItCouldNotName) {
+TEST_F(Zygote, DoesNotTellTheEndOfAChildThatItCouldNotName) {
   // Room for the socket of the child, but not for the child's descriptor.
   const std::size_t most = open_descriptors(ZygoteClient::start().pid()) + 1;
   ZygoteClient zygote = ZygoteClient::start_with_descriptors(most);
   for (int i = 0; i < 5; ++i) EXPECT_EQ(zygote.fail_to_fork(), "Too many open files");
 }
 
-TEST(Zygote, AChildThatIsKilledHurtsNoOther) {
+TEST_F(Zygote, AChildThatIsKilledHurtsNoOther) {
   ZygoteClient zygote = ZygoteClient::start();
   ZygoteClient::Executor victim = zygote.fork();
   ZygoteClient::Executor neighbour = zygote.fork();
@@ -104,7 +112,7 @@ TEST(Zygote, AChildThatIsKilledHurtsNoOther) {
   ASSERT_TRUE(next.client.load(make_load(kHello, v1::ISOLATION_PRISTINE)).ok());
 }
 
-TEST(Zygote, EndsWithItsSocketAndItsChildrenWithIt) {
+TEST_F(Zygote, EndsWithItsSocketAndItsChildrenWithIt) {
   ZygoteClient zygote = ZygoteClient::start();
   ZygoteClient::Executor child = zygote.fork();
   ASSERT_TRUE(child.client.load(make_load(kHello, v1::ISOLATION_PRISTINE)).ok());
@@ -115,7 +123,7 @@ TEST(Zygote, EndsWithItsSocketAndItsChildrenWithIt) {
   EXPECT_TRUE(ends(child.pidfd));
 }
 
-TEST(Zygote, TakesItsChildrenWithItWhenItIsKilled) {
+TEST_F(Zygote, TakesItsChildrenWithItWhenItIsKilled) {
   ZygoteClient zygote = ZygoteClient::start();
   ZygoteClient::Executor child = zygote.fork();
   ASSERT_TRUE(child.client.load(make_load(kHello, v1::ISOLATION_PRISTINE)).ok());
@@ -123,7 +131,7 @@ TEST(Zygote, TakesItsChildrenWithItWhenItIsKilled) {
   EXPECT_TRUE(ends(child.pidfd));
 }
 
-TEST(Zygote, EndsWhenThePopBreaksTheContract) {
+TEST_F(Zygote, EndsWhenThePopBreaksTheContract) {
   for (const std::string& packet : {std::string("\xFF\xFF\xFF", 3), std::string(8, '\0')}) {
     ZygoteClient zygote = ZygoteClient::start();
     zygote.send_raw(packet, -1);
@@ -133,7 +141,7 @@ TEST(Zygote, EndsWhenThePopBreaksTheContract) {
   }
 }
 
-TEST(Zygote, ServesWithEachWayToFindWrittenPages) {
+TEST_F(Zygote, ServesWithEachWayToFindWrittenPages) {
   for (const char* finder : {"pagemap-scan", "pagemap-read", "drop-all"}) {
     ZygoteClient zygote = ZygoteClient::start({"--dirty-finder", finder});
     if (zygote.ready().dirty_finder() != finder) {
