@@ -29,7 +29,10 @@ bool Checkpoint::restore_memory() {
   const bool guarded =
       state.guard.raised() && state.journal.entries().empty() && !state.guard.overflowed();
   if (!undo_mappings()) return false;
-  if (raw_brk(0) != state.heap_end && raw_brk(state.heap_end) != state.heap_end) return false;
+  // What the heap gave back is lost; malloc never does that by itself.
+  const std::uintptr_t heap_end = raw_brk(0);
+  if (heap_end < state.heap_end) return false;
+  if (heap_end > state.heap_end && raw_brk(state.heap_end) != state.heap_end) return false;
   if (dirty_pages_.finder() == DirtyFinder::kDropAll) return drop_everything();
   state.found.clear();
   if (!(guarded ? restore_guarded() : restore_everywhere())) return false;

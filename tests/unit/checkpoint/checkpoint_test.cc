@@ -157,6 +157,47 @@ TEST_P(CheckpointTest, DeepStacksLeaveNothingBehind) {
   EXPECT_EQ(board.rounds, 20);
 }
 
+// Runs a body that ends by going back; the exit code.
+int exit_code_of(DirtyFinder finder, void (*body)(Scenario&)) {
+  const pid_t pid = fork();
+  if (pid == 0) {
+    configure_malloc();
+    SurvivingMemory memory = SurvivingMemory::create(std::size_t{64} << 20U).value();
+    Scenario scenario{.body = body};
+    scenario.checkpoint = Checkpoint::create({.finder = finder}, memory).value();
+    scenario.checkpoint->on_stack(
+        [](void* argument) {
+          auto& self = *static_cast<Scenario*>(argument);
+          if (self.checkpoint->take() != Checkpoint::Point::kTaken) _exit(0);
+          self.body(self);
+          self.checkpoint->restore();
+        },
+        &scenario);
+  }
+  int status = -1;
+  EXPECT_EQ(waitpid(pid, &status, 0), pid);
+  return WIFEXITED(status) ? WEXITSTATUS(status) : -1;
+}
+
+TEST_P(CheckpointTest, EndsTheProcessWhenSomethingCannotBeUndone) {
+  EXPECT_EQ(exit_code_of(GetParam(), [](Scenario& /*scenario*/) {}), 0);
+  EXPECT_EQ(exit_code_of(GetParam(),
+                         [](Scenario& /*scenario*/) {
+                           static_cast<void>(raw_brk(raw_brk(0) - kPageBytes));
+                         }),
+            Checkpoint::kExitCannotRestore);
+  // More changes of mappings than are written down.
+  EXPECT_EQ(exit_code_of(GetParam(),
+                         [](Scenario& /*scenario*/) {
+                           for (int i = 0; i < 10'000; ++i) {
+                             void* const page = mmap(nullptr, kPageBytes, PROT_READ,
+                                                     MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+                             munmap(page, kPageBytes);
+                           }
+                         }),
+            Checkpoint::kExitCannotRestore);
+}
+
 INSTANTIATE_TEST_SUITE_P(Finders, CheckpointTest,
                          ::testing::Values(DirtyFinder::kPagemapScan, DirtyFinder::kPagemapRead,
                                            DirtyFinder::kDropAll),
