@@ -36,7 +36,7 @@ class Checkpoint final {
     DirtyFinder finder = DirtyFinder::kAutomatic;
     std::size_t stack_bytes = std::size_t{4} << 20U;
     // Pages with a private copy that are kept (and copied back each time) rather than dropped (and
-    // faulted in again); beyond it the least valuable go. 1,024 pages are 4 MiB.
+    // faulted in again); beyond it all of them go. 1,024 pages are 4 MiB.
     std::size_t kept_pages_max = 1024;
     // Guards the pages that requests seldom write (see page_guard.h). Not with kDropAll.
     bool guard = true;

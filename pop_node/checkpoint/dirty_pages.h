@@ -12,7 +12,8 @@ namespace isopop::checkpoint {
 // How to find the pages that were written since their mapping was made. After a checkpoint
 // everything that is restored is a private mapping of a file (or of nothing), so a page was written
 // exactly if the kernel had to make an anonymous copy of it: present or swapped, not of a file, not
-// the shared zero page.
+// the shared zero page. Pages that a layer has left in place (SavedPages) look so too, written or
+// not.
 enum class DirtyFinder : std::uint8_t {
   kAutomatic,    // the first of the following that this kernel can do
   kPagemapScan,  // the PAGEMAP_SCAN ioctl, Linux 6.7 and newer: one call gives the ranges

@@ -39,8 +39,8 @@ class PageGuard final {
 
   // More was written than the table holds: what was written has to be found in another way.
   [[nodiscard]] bool overflowed() const { return overflowed_; }
-  // After that, or when too many pages are left writable: throws all private copies away and guards
-  // everything. All of it equals the checkpoint now.
+  // After that, or when too many pages are left writable: throws the private copies away, but for
+  // pages that were left in place, and guards everything. All of it equals the checkpoint now.
   [[nodiscard]] bool start_over();
   // What a request did to these mappings was undone: guards them again.
   [[nodiscard]] bool guard_again(Range range);

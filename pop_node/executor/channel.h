@@ -21,7 +21,8 @@ class Channel {
   [[nodiscard]] static Result<Channel> open(int descriptor);
 
   // From now on what was received and not handed out yet survives the restore of a checkpoint:
-  // bytes that were read from the socket cannot be read again. After the first frame.
+  // bytes that were read from the socket cannot be read again. What is handed out is wiped before
+  // more is received. After the first frame.
   void keep_input_in(checkpoint::SurvivingMemory& memory);
 
   enum class Input { kMore, kNothing, kEnd };

@@ -15,6 +15,7 @@ namespace {
 constexpr std::size_t kHeapBytes = std::size_t{128} << 20U;
 // The restorer's tables and the channel's input; touched only where they are used.
 constexpr std::size_t kSurvivingBytes = std::size_t{16} << 20U;
+
 }  // namespace
 
 Groundwork::Groundwork(Options options)

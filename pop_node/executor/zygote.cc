@@ -56,7 +56,7 @@ Result<std::optional<Packet>> receive_packet(int socket) {
     packet.descriptor = UniqueFd(descriptor);
   }
   if ((message.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
-    return invalid_argument("a packet that is too large");
+    return invalid_argument("a packet or descriptors that there is no room for");
   }
   bytes.resize(static_cast<std::size_t>(got));
   packet.bytes = std::move(bytes);
