@@ -1,5 +1,6 @@
 #include "pop_node/pool/executor_zygote.h"
 
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -34,6 +35,10 @@ constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 bool is_pid_fd(int fd) {
   const auto outcome = syscall(SYS_pidfd_send_signal, fd, 0, nullptr, 0);
   return outcome == 0 || errno == ESRCH || errno == EPERM;
+}
+
+UniqueFd place_for_descriptor() {
+  return UniqueFd(open("/dev/null", O_RDONLY | O_CLOEXEC));
 }
 
 }  // namespace
@@ -189,8 +194,13 @@ Result<bool> ExecutorZygote::read_message() {
   header.msg_iovlen = 1;
   header.msg_control = control.data();
   header.msg_controllen = control.size();
+  UniqueFd* const place = unanswered_.empty() ? nullptr : &unanswered_.begin()->second.place;
+  if (place != nullptr) place->reset();
   const ssize_t size = recvmsg(channel_.native_handle(), &header, MSG_DONTWAIT | MSG_CMSG_CLOEXEC);
-  if (size < 0 && (errno == EAGAIN || errno == EINTR)) return false;
+  const int error = size < 0 ? errno : 0;
+  const bool was_needed = size > 0 && header.msg_controllen > 0;
+  if (place != nullptr && !was_needed) *place = place_for_descriptor();
+  if (error == EAGAIN || error == EINTR) return false;
   if (size <= 0) return unavailable("it closed its end");
 
   std::vector<UniqueFd> descriptors;
@@ -244,7 +254,7 @@ void ExecutorZygote::take_report(const v1::ZygoteReady& ready) {
   report_ = ready;
   anonymous_bytes_ = anonymous_bytes(child_->pid()).value_or(0);
   // Orders that went before count from here.
-  for (auto& [token, since] : unanswered_) since = clock_.now();
+  for (auto& [token, order] : unanswered_) order.since = clock_.now();
   // The deadline that is watched was for getting ready; the handler looks for the next.
   watch_.cancel();
   if (!is_first) {
@@ -288,7 +298,8 @@ void ExecutorZygote::send_orders() {
       return;
     }
     protocol_.asked(token);
-    unanswered_[token] = clock_.now();
+    orders_.front().connection.reset();
+    unanswered_[token] = {.since = clock_.now(), .place = place_for_descriptor()};
     orders_.pop_front();
   }
   watch();
@@ -320,7 +331,7 @@ std::optional<std::pair<Instant, const char*>> ExecutorZygote::deadline() const 
     return std::pair(started_at_ + options_.start_timeout, "it was not ready in time");
   }
   if (unanswered_.empty()) return std::nullopt;
-  return std::pair(unanswered_.begin()->second + options_.answer_timeout,
+  return std::pair(unanswered_.begin()->second.since + options_.answer_timeout,
                    "it does not answer an order");
 }
 

@@ -76,6 +76,12 @@ class ExecutorZygote final : public std::enable_shared_from_this<ExecutorZygote>
     std::uint64_t token = 0;
     UniqueFd connection;
   };
+  // An order that was sent. A message that finds no room for its descriptor loses it, so that each
+  // holds the place of the one that its answer brings, whatever else takes descriptors meanwhile.
+  struct Unanswered {
+    Instant since;
+    UniqueFd place;
+  };
 
   static asio::awaitable<void> supervise(std::shared_ptr<ExecutorZygote> self);
   [[nodiscard]] Result<Seat> order();
@@ -120,7 +126,7 @@ class ExecutorZygote final : public std::enable_shared_from_this<ExecutorZygote>
   std::deque<Seat> spares_;
   std::deque<Order> orders_;                                          // not yet sent
   std::map<std::uint64_t, std::shared_ptr<ExecutorChild>> children_;  // asked for, or alive
-  std::map<std::uint64_t, Instant> unanswered_;                       // orders, by when they went
+  std::map<std::uint64_t, Unanswered> unanswered_;
 };
 
 }  // namespace isopop::pop

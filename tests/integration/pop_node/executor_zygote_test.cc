@@ -3,10 +3,16 @@
 
 #include "pop_node/pool/executor_zygote.h"
 
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 
 #include <chrono>
 #include <fstream>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
 
 #include "common/files/files.h"
 #include "common/time/clock.h"
@@ -15,26 +21,66 @@
 namespace isopop::pop {
 namespace {
 
-TEST(ExecutorZygoteTest, OneThatLeavesAnOrderUnansweredIsReplacedHoweverLongItMightHaveStarted) {
-  const TempFolder folder = TempFolder::create("zygote_test").value();
-  std::ofstream(folder.path() / "zygote") << "mute";
-  asio::io_context io;
-  const SystemClock clock;
-  const auto zygote = std::make_shared<ExecutorZygote>(
-      io, clock,
-      ExecutorZygoteOptions{.program = scripted_executor(),
-                            .arguments = {"--state", folder.path().string()},
-                            .start_timeout = std::chrono::hours(1),
-                            .answer_timeout = std::chrono::milliseconds(50)});
-  zygote->start();
-  const Result<ExecutorZygote::Seat> seat = zygote->take();
+class ExecutorZygoteTest : public ::testing::Test {
+ protected:
+  ~ExecutorZygoteTest() override {
+    if (zygote_ != nullptr) zygote_->close();
+  }
+  void start(const std::string& script, std::chrono::nanoseconds answer_timeout) {
+    std::ofstream(folder_.path() / "zygote") << script;
+    zygote_ = std::make_shared<ExecutorZygote>(
+        io_, clock_,
+        ExecutorZygoteOptions{.program = scripted_executor(),
+                              .arguments = {"--state", folder_.path().string()},
+                              .start_timeout = std::chrono::hours(1),
+                              .answer_timeout = answer_timeout});
+    zygote_->start();
+  }
+  void run_until(const std::function<bool()>& is_so) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
+    while (!is_so() && std::chrono::steady_clock::now() < deadline) {
+      io_.run_one_for(std::chrono::seconds(1));
+    }
+  }
+
+  const TempFolder folder_ = TempFolder::create("zygote_test").value();
+  asio::io_context io_;
+  const SystemClock clock_;
+  std::shared_ptr<ExecutorZygote> zygote_;
+};
+
+TEST_F(ExecutorZygoteTest, OneThatLeavesAnOrderUnansweredIsReplacedHoweverLongItMightHaveStarted) {
+  start("mute", std::chrono::milliseconds(50));
+  const Result<ExecutorZygote::Seat> seat = zygote_->take();
   ASSERT_TRUE(seat.ok()) << seat.error().message;
-  const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(30);
-  while (zygote->restarts() == 0 && std::chrono::steady_clock::now() < deadline)
-    io.run_one_for(std::chrono::seconds(1));
-  EXPECT_EQ(zygote->restarts(), 1U);
+  run_until([this] { return zygote_->restarts() > 0; });
+  EXPECT_EQ(zygote_->restarts(), 1U);
   EXPECT_EQ(seat.value().child->fate(), ExecutorChild::Fate::kDiedWithZygote);
-  zygote->close();
+}
+
+// As when clients have taken all descriptors: what was ordered before comes all the same.
+TEST_F(ExecutorZygoteTest, AnAnswerFindsRoomForItsDescriptor) {
+  start("", std::chrono::seconds(10));
+  run_until([this] { return zygote_->report() != nullptr; });
+  const Result<ExecutorZygote::Seat> first = zygote_->take();
+  const Result<ExecutorZygote::Seat> second = zygote_->take();
+  ASSERT_TRUE(first.ok() && second.ok());
+  rlimit usual{};
+  ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &usual), 0);
+  const rlimit few{.rlim_cur = 64, .rlim_max = usual.rlim_max};
+  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &few), 0);
+  std::vector<UniqueFd> taken;
+  do {
+    taken.emplace_back(open("/dev/null", O_RDONLY | O_CLOEXEC));
+  } while (taken.back().valid());
+  run_until([&] {
+    return zygote_->restarts() > 0 ||
+           (first.value().child->pid() > 0 && second.value().child->pid() > 0);
+  });
+  setrlimit(RLIMIT_NOFILE, &usual);
+  EXPECT_EQ(zygote_->restarts(), 0U);
+  EXPECT_TRUE(first.value().child->is_running());
+  EXPECT_TRUE(second.value().child->is_running());
 }
 
 }  // namespace
