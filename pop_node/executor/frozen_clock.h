@@ -18,7 +18,7 @@ class FrozenClock {
   // A request came that arrived at this Unix time.
   void arrive(std::uint64_t wall_time_us) {
     base_ms_ = static_cast<double>(wall_time_us) / 1000.0;
-    base_at_ = clock_.now();
+    base_at_ = moment_ = clock_.now();
     shown_ms_ = shown_ms_ > base_ms_ ? shown_ms_ : base_ms_;
   }
 
@@ -28,18 +28,23 @@ class FrozenClock {
   // Something else came in: moves on by the time that has passed.
   void advance() {
     if (base_ms_ == 0.0) return;
-    const std::chrono::duration<double, std::milli> passed = clock_.now() - base_at_;
+    moment_ = clock_.now();
+    const std::chrono::duration<double, std::milli> passed = moment_ - base_at_;
     const double now_ms = base_ms_ + passed.count();
     shown_ms_ = shown_ms_ > now_ms ? shown_ms_ : now_ms;
   }
 
   // Milliseconds since 1970.
   [[nodiscard]] double now_ms() const { return shown_ms_; }
+  // When it last moved, by this machine's clock: what a worker's timers count from. Counted from
+  // the moment they are set, their order would tell how long code took.
+  [[nodiscard]] Instant moment() const { return moment_; }
 
  private:
   const Clock& clock_;
   double base_ms_ = 0.0;
   Instant base_at_{};
+  Instant moment_{};
   double shown_ms_ = 0.0;
 };
 

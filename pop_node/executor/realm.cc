@@ -331,7 +331,7 @@ std::optional<std::uint32_t> Realm::start_timer(double delay_ms, TimerQueue::Kin
   if (!requests_.contains(current_)) return std::nullopt;
   const double bounded = std::clamp(std::isnan(delay_ms) ? 0.0 : delay_ms, 0.0,
                                     static_cast<double>(TimerQueue::kDelayMax.count()));
-  return timers_.start(current_, surroundings_.clock.now(),
+  return timers_.start(current_, surroundings_.frozen_clock.moment(),
                        std::chrono::milliseconds(static_cast<std::int64_t>(bounded)), kind);
 }
 

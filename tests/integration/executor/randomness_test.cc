@@ -159,6 +159,23 @@ TEST_P(WhatIsNotRestored, TimeMovesOnAndLogsAndFiguresAreOfEachRequest) {
   }
 }
 
+// The order would tell how long the code in between took.
+TEST(Time, TimersOfOneTurnCountFromTheSameMoment) {
+  ExecutorClient executor = ExecutorClient::start();
+  v1::Load load = make_load(R"(export default { async fetch() {
+    const order = [];
+    const three = new Promise((resolve) => { setTimeout(() => resolve(order.push(3)), 3); });
+    for (let i = 0, sum = 0; i < 30000000; ++i) sum += i;
+    const one = new Promise((resolve) => { setTimeout(() => resolve(order.push(1)), 1); });
+    await Promise.all([three, one]);
+    return new Response(order.join());
+  } };)",
+                            v1::ISOLATION_PRISTINE);
+  load.mutable_limits()->set_cpu_ms(2'000);
+  ASSERT_TRUE(executor.load(load).ok());
+  for (int i = 0; i < 5; ++i) EXPECT_EQ(executor.fetch().body, "1,3");
+}
+
 // Its text was waiting to be sent when the checkpoint was taken.
 TEST(Logs, OfTheTopLevelAreSentOnceInPristineMode) {
   ExecutorClient executor = ExecutorClient::start();
