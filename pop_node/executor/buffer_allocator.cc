@@ -10,8 +10,10 @@
 namespace isopop::executor {
 
 void* BufferAllocator::Allocate(std::size_t length) {
-  if (bytes_ > bytes_max_ || length > bytes_max_ - bytes_) return nullptr;
-  void* const data = std::calloc(length == 0 ? 1 : length, 1);
+  const bool fits = bytes_ <= bytes_max_ && length <= bytes_max_ - bytes_;
+  void* const data = fits ? std::calloc(length == 0 ? 1 : length, 1) : nullptr;
+  // V8 tries again after it has collected garbage.
+  refused_ = data == nullptr;
   if (data != nullptr) bytes_ += length;
   return data;
 }

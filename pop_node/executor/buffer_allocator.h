@@ -14,6 +14,9 @@ class BufferAllocator final : public v8::ArrayBuffer::Allocator {
   explicit BufferAllocator(std::size_t bytes_max) : bytes_max_(bytes_max) {}
 
   void set_bytes_max(std::size_t bytes_max) { bytes_max_ = bytes_max; }
+  // Whether the last allocation was refused.
+  [[nodiscard]] bool refused() const { return refused_; }
+  void forget_refusal() { refused_ = false; }
 
   void* Allocate(std::size_t length) override;
   void* AllocateUninitialized(std::size_t length) override;
@@ -23,6 +26,7 @@ class BufferAllocator final : public v8::ArrayBuffer::Allocator {
  private:
   std::size_t bytes_max_;
   std::size_t bytes_ = 0;
+  bool refused_ = false;
 };
 
 // A zeroed buffer; throws a RangeError, as JavaScript itself does, when there is no memory for it.

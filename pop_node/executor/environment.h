@@ -34,7 +34,7 @@ class Environment {
   // What the heap was made for. V8 cannot make it larger later by itself: see Realm.
   [[nodiscard]] std::size_t heap_bytes() const { return heap_bytes_; }
   // ArrayBuffers of JavaScript and of the runtime together.
-  void set_buffers_max(std::size_t bytes) { allocator_.set_bytes_max(bytes); }
+  [[nodiscard]] BufferAllocator& buffers() { return allocator_; }
 
  private:
   void open_context();

@@ -94,7 +94,7 @@ void Realm::limit_heap() {
     isolate_->RemoveNearHeapLimitCallback(on_near_heap_limit, heap_bytes);
     isolate_->AddNearHeapLimitCallback(on_near_heap_limit, this);
   }
-  environment_.set_buffers_max(heap_bytes);
+  environment_.buffers().set_bytes_max(heap_bytes);
 }
 
 std::optional<WorkerFault> Realm::run_top_level(LoadTimes& times) {
@@ -234,6 +234,7 @@ void Realm::look_for_breach() {
 void Realm::start(const RequestFrame& request) {
   Account account;
   account.deadline = surroundings_.clock.now() + std::chrono::milliseconds(load_.limits.wall_ms);
+  environment_.buffers().forget_refusal();
   requests_.emplace(request.id, account);
   enter(request.id, [&](v8::Local<v8::Context> context) {
     const auto latin1 = [&](std::string_view text) { return to_v8_latin1(isolate_, text); };
@@ -346,6 +347,11 @@ void Realm::fail(std::uint32_t id, v8::Local<v8::Value> error) {
   const WorkerFault fault = read_fault(isolate_->GetCurrentContext(), error, {});
   // To read an error can run the worker's code. If that reached a limit, the limit is what is told.
   if (surroundings_.watchdog.fired() || memory_exceeded_) return;
+  // A buffer that could not be had is an exception, which the worker may catch. It did not.
+  if (environment_.buffers().refused()) {
+    memory_exceeded_ = true;
+    return;
+  }
   surroundings_.traffic.fail(id, FailureKind::kException, fault);
   finish(id);
 }

@@ -30,6 +30,8 @@ export default { async fetch(request) {
       const hoard = [];
       for (;;) hoard.push(new Array(30000000).fill(1));
     }
+    case '/buffer-uncaught':
+      return new Response(new Uint8Array(1 << 30));
     case '/buffer':
       try {
         const hoard = [];
@@ -100,6 +102,14 @@ TEST_P(Limits, SaysThatTheMemoryIsUsedUpAndExits) {
     EXPECT_EQ(status->signal, 0) << status->describe();
     EXPECT_EQ(status->code, executor::kExitMemoryLimit);
   }
+}
+
+TEST_P(Limits, TellsTheLimitWhenNobodyCatchesThatABufferWasRefused) {
+  ExecutorClient executor = ExecutorClient::start();
+  ASSERT_TRUE(executor.load(hostile(GetParam())).ok());
+  const Answer answer = executor.fetch("/buffer-uncaught");
+  ASSERT_TRUE(answer.failure && answer.finished) << answer.describe();
+  EXPECT_EQ(answer.failure->kind(), v1::FAILURE_KIND_MEMORY_LIMIT);
 }
 
 TEST_P(Limits, BoundsBuffersOutsideOfTheHeap) {
