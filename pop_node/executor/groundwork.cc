@@ -59,10 +59,11 @@ Result<Groundwork::Layer> Groundwork::make_layer() const {
   }
   ISOPOP_TRY_ASSIGN(checkpoint::SurvivingMemory memory,
                     checkpoint::SurvivingMemory::create(kSurvivingBytes));
-  ISOPOP_TRY_ASSIGN(checkpoint::Checkpoint * made,
-                    checkpoint::Checkpoint::create(
-                        {.finder = options_.finder, .gap_pages_max = 1, .proc = proc_directory()},
-                        memory, options_.checkpoint));
+  ISOPOP_TRY_ASSIGN(
+      checkpoint::Checkpoint * made,
+      checkpoint::Checkpoint::create(
+          {.finder = options_.checkpoint->finder(), .gap_pages_max = 1, .proc = proc_directory()},
+          memory, options_.checkpoint));
   return Layer{.memory = memory, .checkpoint = made};
 }
 

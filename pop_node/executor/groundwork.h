@@ -23,7 +23,6 @@ class Groundwork {
     checkpoint::Checkpoint* checkpoint = nullptr;
     checkpoint::SurvivingMemory* memory = nullptr;  // that it lives in; null: shared with nobody
     std::string no_checkpoint_reason;
-    checkpoint::DirtyFinder finder = checkpoint::DirtyFinder::kAutomatic;
   };
   explicit Groundwork(Options options);
 

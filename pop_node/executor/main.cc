@@ -158,7 +158,6 @@ int work(const Options& options, const Prepared& prepared) {
 int prepare(const Options& options) {
   Prepared prepared;
   prepared.start = SystemClock().now();
-  prepared.ground.finder = options.finder;
   checkpoint::configure_malloc();
   prepared.measures = confine_process();
   Result<checkpoint::SurvivingMemory> memory = checkpoint::SurvivingMemory::create(

@@ -19,8 +19,8 @@ namespace {
 // program.
 constexpr std::array kAllowed = {
     // the connection to the PoP
-    SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(read), SCMP_SYS(recvfrom), SCMP_SYS(write),
-    SCMP_SYS(sendto), SCMP_SYS(close),
+    SCMP_SYS(poll), SCMP_SYS(ppoll), SCMP_SYS(recvfrom), SCMP_SYS(write), SCMP_SYS(sendto),
+    SCMP_SYS(close),
     // memory: V8, malloc, the checkpoint
     SCMP_SYS(munmap), SCMP_SYS(mprotect), SCMP_SYS(pkey_mprotect), SCMP_SYS(madvise),
     SCMP_SYS(mremap), SCMP_SYS(brk),
