@@ -62,6 +62,7 @@ class PristineIsolation final : public WarmIsolation {
     V8System::compile_eagerly();
     std::optional<WorkerFault> fault = WarmIsolation::load(times);
     realm().random().forget();
+    V8System::start_counting_anew();
     return fault;
   }
   void start(RequestFrame request) override {

@@ -98,6 +98,14 @@ void V8System::compile_eagerly() {
   v8::V8::SetFlagsFromString(kEager.data(), kEager.size());
 }
 
+// Usually 3 turns of 132 KiB of bytecode.
+void V8System::start_counting_anew() {
+#if V8_MAJOR_VERSION < 11
+  constexpr std::string_view kTurns = "--interrupt-budget=33792 --ticks-before-optimization=12";
+  v8::V8::SetFlagsFromString(kTurns.data(), kTurns.size());
+#endif
+}
+
 bool V8System::run_tasks(v8::Isolate* isolate) {
   bool any = false;
   while (v8::platform::PumpMessageLoop(inner_.get(), isolate)) any = true;

@@ -30,6 +30,10 @@ class V8System final {
   // memory that will be restored, where each request would call them for the first time. For all
   // isolates.
   static void compile_eagerly();
+  // From now on it takes many more, shorter turns of the optimiser's clock until a function is
+  // optimised, and as much running as before. So one that was about to be at a checkpoint is not
+  // optimised, and thrown away again, by every request that follows. For all isolates.
+  static void start_counting_anew();
 
   // Runs what V8 has put off for this isolate: steps of garbage collection, finalizers. May run the
   // worker's code. False: there was nothing.
