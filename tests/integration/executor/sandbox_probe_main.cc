@@ -195,9 +195,9 @@ int show() {
   const pid_t child = checked(executor::fork_confined(), "fork_confined");
   if (child == 0) {
     seal(around, {hold[0], ready[1]});
-    char byte = 0;
     if (write(ready[1], "", 1) != 1) _exit(kBroken);
-    _exit(read(hold[0], &byte, 1) == 0 ? 0 : kBroken);
+    pollfd entry{.fd = hold[0], .events = POLLIN, .revents = 0};
+    _exit(poll(&entry, 1, -1) == 1 && (entry.revents & POLLHUP) != 0 ? 0 : kBroken);
   }
   close(hold[0]);
   close(ready[1]);
