@@ -13,6 +13,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/process/send_packet.h"
 #include "pop_node/executor/sandbox.h"
 
 namespace isopop::executor {
@@ -149,25 +150,7 @@ Result<void> Zygote::report_ended() {
 }
 
 Result<void> Zygote::send(std::string_view bytes, int with_descriptor) {
-  alignas(cmsghdr) std::array<char, kControlBytes> control{};
-  iovec part{.iov_base = const_cast<char*>(bytes.data()),  // NOLINT(*-const-cast): only read
-             .iov_len = bytes.size()};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  if (with_descriptor >= 0) {
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    cmsghdr* const header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(header), &with_descriptor, sizeof(int));
-  }
-  ssize_t sent = -1;
-  do {
-    sent = ::sendmsg(descriptor_, &message, MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
+  const ssize_t sent = send_packet(descriptor_, bytes, with_descriptor);
   if (sent < 0) return errno_error("send to the PoP", errno);
   return {};
 }

@@ -17,6 +17,7 @@
 
 #include "common/log/log.h"
 #include "common/process/process_memory.h"
+#include "common/process/send_packet.h"
 #include "common/text/text.h"
 
 namespace isopop::pop {
@@ -309,21 +310,8 @@ void ExecutorZygote::send_orders() {
 bool ExecutorZygote::send_order(const Order& order) {
   v1::ZygoteMessage message;
   message.mutable_fork()->set_token(order.token);
-  std::string bytes = message.SerializeAsString();
-  const int descriptor = order.connection.get();
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  iovec part{.iov_base = bytes.data(), .iov_len = bytes.size()};
-  msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  header.msg_control = control.data();
-  header.msg_controllen = control.size();
-  cmsghdr* item = CMSG_FIRSTHDR(&header);
-  item->cmsg_level = SOL_SOCKET;
-  item->cmsg_type = SCM_RIGHTS;
-  item->cmsg_len = CMSG_LEN(sizeof descriptor);
-  std::memcpy(CMSG_DATA(item), &descriptor, sizeof descriptor);
-  return sendmsg(channel_.native_handle(), &header, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+  return send_packet(channel_.native_handle(), message.SerializeAsString(), order.connection.get(),
+                     MSG_DONTWAIT) >= 0;
 }
 
 std::optional<std::pair<Instant, const char*>> ExecutorZygote::deadline() const {

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "common/process/send_packet.h"
 #include "tests/support/command.h"
 
 namespace isopop::test {
@@ -94,22 +95,7 @@ std::string ZygoteClient::fail_to_fork() {
 }
 
 void ZygoteClient::send_raw(const std::string& packet, int descriptor) {
-  alignas(cmsghdr) std::array<char, kControlBytes> control{};
-  std::string bytes = packet;
-  iovec part{.iov_base = bytes.data(), .iov_len = bytes.size()};
-  msghdr message{};
-  message.msg_iov = &part;
-  message.msg_iovlen = 1;
-  if (descriptor >= 0) {
-    message.msg_control = control.data();
-    message.msg_controllen = control.size();
-    cmsghdr* const header = CMSG_FIRSTHDR(&message);
-    header->cmsg_level = SOL_SOCKET;
-    header->cmsg_type = SCM_RIGHTS;
-    header->cmsg_len = CMSG_LEN(sizeof(int));
-    std::memcpy(CMSG_DATA(header), &descriptor, sizeof(int));
-  }
-  EXPECT_EQ(::sendmsg(socket_.get(), &message, MSG_NOSIGNAL), static_cast<ssize_t>(bytes.size()));
+  EXPECT_EQ(send_packet(socket_.get(), packet, descriptor), static_cast<ssize_t>(packet.size()));
 }
 
 std::optional<ZygoteClient::Received> ZygoteClient::receive() {

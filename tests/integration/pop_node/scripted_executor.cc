@@ -47,6 +47,7 @@
 #include <string_view>
 #include <vector>
 
+#include "common/process/send_packet.h"
 #include "common/text/text.h"
 #include "isopop/v1/executor.pb.h"
 #include "pop_node/pool/frame_codec.h"
@@ -284,22 +285,8 @@ Packet receive(int channel) {
   return packet;
 }
 
-void transmit(int channel, std::string bytes, int descriptor = -1) {
-  alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
-  iovec part{.iov_base = bytes.data(), .iov_len = bytes.size()};
-  msghdr header{};
-  header.msg_iov = &part;
-  header.msg_iovlen = 1;
-  if (descriptor >= 0) {
-    header.msg_control = control.data();
-    header.msg_controllen = control.size();
-    cmsghdr* item = CMSG_FIRSTHDR(&header);
-    item->cmsg_level = SOL_SOCKET;
-    item->cmsg_type = SCM_RIGHTS;
-    item->cmsg_len = CMSG_LEN(sizeof descriptor);
-    std::memcpy(CMSG_DATA(item), &descriptor, sizeof descriptor);
-  }
-  sendmsg(channel, &header, MSG_NOSIGNAL);
+void transmit(int channel, const std::string& bytes, int descriptor = -1) {
+  static_cast<void>(send_packet(channel, bytes, descriptor));
 }
 
 class ScriptedZygote {
