@@ -53,6 +53,10 @@ using Filter = std::unique_ptr<void, FilterRelease>;
 int add_rules(scmp_filter_ctx filter) {
   int failure = 0;
   const auto note = [&failure](int outcome) { failure = failure != 0 ? failure : outcome; };
+  // With a look at one argument.
+  const auto allow_if = [&](int call, scmp_arg_cmp condition) {
+    note(seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, call, 1, &condition));
+  };
   note(seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS));
   // A binary tree instead of a list: the kernel walks it for each call when it is installed.
   note(seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2));
@@ -62,19 +66,16 @@ int add_rules(scmp_filter_ctx filter) {
   note(seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(tgkill), 0));
   // A checkpoint looks at the page map, and fills and seals its file. Standard error may be a log,
   // which can be added to, but not cut off or written over.
-  note(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-                        SCMP_A1(SCMP_CMP_MASKED_EQ, 0xFFFFFFFF, kPagemapScan)));
+  allow_if(SCMP_SYS(ioctl), {1, SCMP_CMP_MASKED_EQ, 0xFFFFFFFF, kPagemapScan});
   for (const int call : {SCMP_SYS(ftruncate), SCMP_SYS(pwrite64)}) {
-    note(seccomp_rule_add(filter, SCMP_ACT_ALLOW, call, 1, SCMP_A0(SCMP_CMP_GT, STDERR_FILENO)));
+    allow_if(call, {0, SCMP_CMP_GT, STDERR_FILENO, 0});
   }
-  note(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(fcntl), 1,
-                        SCMP_A1(SCMP_CMP_MASKED_EQ, 0xFFFFFFFF, F_ADD_SEALS)));
+  allow_if(SCMP_SYS(fcntl), {1, SCMP_CMP_MASKED_EQ, 0xFFFFFFFF, F_ADD_SEALS});
   // Private memory counts towards the memory limit; anonymous memory that is shared or grows like a
   // stack would not.
   constexpr scmp_datum_t kKind = MAP_SHARED | MAP_ANONYMOUS | MAP_GROWSDOWN;
   for (const scmp_datum_t kind : {0, MAP_SHARED, MAP_ANONYMOUS}) {
-    note(seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(mmap), 1,
-                          SCMP_A3(SCMP_CMP_MASKED_EQ, kKind, kind)));
+    allow_if(SCMP_SYS(mmap), {3, SCMP_CMP_MASKED_EQ, kKind, kind});
   }
   return failure;
 }

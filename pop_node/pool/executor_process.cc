@@ -40,7 +40,7 @@ ExecutorProcess::ExecutorProcess(asio::io_context& io, const Clock& clock,
                                  ExecutorProcessOptions options, Events events)
     : io_(io),
       clock_(clock),
-      options_(std::move(options)),
+      options_(options),
       events_(std::move(events)),
       socket_(io),
       watch_timer_(io),

@@ -1,6 +1,7 @@
 #include "pop_node/pool/executor_zygote.h"
 
 #include <fcntl.h>
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -268,8 +269,11 @@ void ExecutorZygote::take_report(const v1::ZygoteReady& ready) {
   for (const v1::SandboxMeasure& measure : ready.sandbox().measures()) {
     const std::string name(truncate_utf8(measure.name(), kReasonBytesMax));
     const std::string why(truncate_utf8(measure.detail(), kReasonBytesMax));
-    (measure.active() ? active : missing)
-        .push_back(measure.active() ? name : name + " (" + why + ")");
+    if (measure.active()) {
+      active.push_back(name);
+    } else {
+      missing.push_back(fmt::format("{} ({})", name, why));
+    }
   }
   log_info("executors are confined by: {}; written pages are found by {}",
            active.empty() ? "nothing" : join(active, ", "),
