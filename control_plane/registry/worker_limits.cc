@@ -122,6 +122,7 @@ Result<void> check_value(const Rule& rule, std::uint64_t value) {
 const std::vector<std::string>& limit_names() {
   static const std::vector<std::string> names = [] {
     std::vector<std::string> all;
+    all.reserve(kRules.size());
     for (const Rule& rule : kRules) all.emplace_back(rule.name);
     return all;
   }();

@@ -17,8 +17,8 @@ std::string workers_text(const ExecutorPool& pool, const WorkerRegistry& workers
   std::string pages;
   for (const auto& [name, counters] : pool.worker_counters()) {
     if (workers.by_name(name) == nullptr) continue;
-    const auto line = [&name = name](std::string& text, const char* metric, std::uint64_t value) {
-      fmt::format_to(std::back_inserter(text), "{}{{worker=\"{}\"}} {}\n", metric, name, value);
+    const auto line = [&worker = name](std::string& text, const char* metric, std::uint64_t value) {
+      fmt::format_to(std::back_inserter(text), "{}{{worker=\"{}\"}} {}\n", metric, worker, value);
     };
     line(starts, "isopop_pop_worker_executors_started_total", counters.starts);
     line(restores, "isopop_pop_worker_restores_total", counters.restores);
