@@ -58,8 +58,9 @@ Json phases(const RunTally& tally) {
 Json pops(const RunReport& report) {
   std::vector<std::pair<std::string, const PopTally*>> sorted;
   for (const auto& [id, pop] : report.tally.pops()) sorted.emplace_back(id, &pop);
-  std::stable_sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
-    return a.second->requests > b.second->requests;
+  std::sort(sorted.begin(), sorted.end(), [](const auto& a, const auto& b) {
+    if (a.second->requests != b.second->requests) return a.second->requests > b.second->requests;
+    return a.first < b.first;
   });
   Json list = Json::array();
   for (const auto& [id, pop] : sorted) {

@@ -78,8 +78,9 @@ void append_busiest(std::string& text, const RunReport& report) {
   std::vector<std::pair<std::string, const PopTally*>> pops;
   for (const auto& [id, pop] : report.tally.pops()) pops.emplace_back(id, &pop);
   if (pops.empty()) return;
-  std::stable_sort(pops.begin(), pops.end(), [](const auto& a, const auto& b) {
-    return a.second->requests > b.second->requests;
+  std::sort(pops.begin(), pops.end(), [](const auto& a, const auto& b) {
+    if (a.second->requests != b.second->requests) return a.second->requests > b.second->requests;
+    return a.first < b.first;
   });
   text += fmt::format("busiest of {} PoPs{:>23}{:>9}{:>11}{:>11}{:>9}\n", pops.size(), "requests",
                       "share", "p50", "p99", "failed");
