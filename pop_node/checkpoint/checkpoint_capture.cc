@@ -87,14 +87,10 @@ bool Checkpoint::find_pages_to_save() {
     return true;
   }
   if (!find_written_pages() || !find_replaced_pages()) return false;
-  const Mapping* mapping = state.mappings.begin();
-  for (const Range& range : state.found) {
-    while (mapping != state.mappings.end() && mapping->range.end <= range.begin) ++mapping;
-    for (const Mapping* at = mapping; at != state.mappings.end() && at->range.begin < range.end;
-         ++at) {
-      if (!save_later(*at, at->range.intersect(range))) return false;
-    }
-  }
+  const bool fits = for_each_part(
+      state.mappings, state.found,
+      [this](const Mapping& mapping, Range part) { return save_later(mapping, part); });
+  if (!fits) return false;
   failure_ = {};
   return true;
 }

@@ -144,23 +144,15 @@ bool Checkpoint::protect_again(Range range) {
   return true;
 }
 
-// Both lists are ascending: one walk finds the mapping of each range that was written.
 bool Checkpoint::restore_found() {
   State& state = *state_;
   state.changed.clear();
-  const Mapping* mapping = state.mappings.begin();
-  for (const Range& range : state.found) {
-    while (mapping != state.mappings.end() && mapping->range.end <= range.begin) ++mapping;
-    for (const Mapping* at = mapping; at != state.mappings.end() && at->range.begin < range.end;
-         ++at) {
-      const Range part = at->range.intersect(range);
-      const bool writable = (at->protection & PROT_WRITE) != 0;
-      if (!writable && !raw_protect(part, PROT_READ | PROT_WRITE)) return false;
-      restore_range(*at, part);
-      if (!writable && !raw_protect(part, at->protection)) return false;
-    }
-  }
-  return true;
+  return for_each_part(state.mappings, state.found, [this](const Mapping& mapping, Range part) {
+    const bool writable = (mapping.protection & PROT_WRITE) != 0;
+    if (!writable && !raw_protect(part, PROT_READ | PROT_WRITE)) return false;
+    restore_range(mapping, part);
+    return writable || raw_protect(part, mapping.protection);
+  });
 }
 
 void Checkpoint::restore_range(const Mapping& mapping, Range range) {
@@ -194,17 +186,10 @@ void Checkpoint::note_change(std::uintptr_t page) {
 // request writes come back at the price of a fault each; those that are written only now and then
 // stop costing a comparison each time.
 bool Checkpoint::drop_private_copies() {
-  const Mapping* mapping = state_->mappings.begin();
-  for (const Range& range : state_->found) {
-    while (mapping != state_->mappings.end() && mapping->range.end <= range.begin) ++mapping;
-    for (const Mapping* at = mapping; at != state_->mappings.end() && at->range.begin < range.end;
-         ++at) {
-      const Range part = at->range.intersect(range);
-      if (!raw_drop(part)) return false;
-      figures_.pages_dropped += static_cast<std::uint32_t>(part.pages());
-    }
-  }
-  return true;
+  return for_each_part(state_->mappings, state_->found, [this](const Mapping&, Range part) {
+    figures_.pages_dropped += static_cast<std::uint32_t>(part.pages());
+    return raw_drop(part);
+  });
 }
 
 bool Checkpoint::drop_everything() {

@@ -63,6 +63,21 @@ struct Checkpoint::State {
   void* argument = nullptr;
 };
 
+// Calls function(mapping, part) for each part of a mapping that `ranges` cover, until one is false.
+// Both lists are ascending: one walk finds the mappings of each range.
+template <typename Function>
+[[nodiscard]] bool for_each_part(const FixedVector<Mapping>& mappings,
+                                 const FixedVector<Range>& ranges, Function function) {
+  const Mapping* first = mappings.begin();
+  for (const Range& range : ranges) {
+    while (first != mappings.end() && first->range.end <= range.begin) ++first;
+    for (const Mapping* at = first; at != mappings.end() && at->range.begin < range.end; ++at) {
+      if (!function(*at, at->range.intersect(range))) return false;
+    }
+  }
+  return true;
+}
+
 [[nodiscard]] inline bool is_all_zero(const std::byte* page) {
   static const std::byte zeroes[kPageBytes] = {};
   return std::memcmp(page, zeroes, kPageBytes) == 0;
