@@ -18,6 +18,10 @@ RandomStream::RandomStream(std::uint64_t seed, std::string_view name) : state_{}
   }
 }
 
+RandomStream::RandomStream(const State& state) : state_(state) {
+  ISOPOP_ASSERT(state != State{}, "another state than the one that is never left");
+}
+
 std::uint64_t RandomStream::next() {
   const std::uint64_t result = std::rotl(state_[1] * 5, 7) * 9;
   const std::uint64_t shifted = state_[1] << 17U;

@@ -14,7 +14,11 @@ namespace isopop {
 // secrets.
 class RandomStream {
  public:
+  using State = std::array<std::uint64_t, 4>;
+
   RandomStream(std::uint64_t seed, std::string_view name);
+  // Goes on from a state that was drawn elsewhere; not all zero.
+  explicit RandomStream(const State& state);
 
   [[nodiscard]] std::uint64_t next();
   // In [0, 1), 53 bits.
@@ -29,7 +33,7 @@ class RandomStream {
   [[nodiscard]] double log_normal(double median, double log_sigma);
 
  private:
-  std::array<std::uint64_t, 4> state_;
+  State state_;
 };
 
 // The x with P(N(0,1) < x) = p, for 0 < p < 1; relative error below 1.2e-9 (Acklam 2003).

@@ -3,8 +3,7 @@
 #include <sys/random.h>
 
 #include <algorithm>
-#include <bit>
-#include <cerrno>
+#include <array>
 #include <cstring>
 
 #include "common/result/assert.h"
@@ -12,21 +11,14 @@
 namespace isopop::executor {
 
 double RandomNumbers::next() {
-  if (!seeded_) {
-    draw_from_kernel(state_.data(), sizeof(state_));
-    // The one state that xoshiro never leaves.
-    if (state_ == std::array<std::uint64_t, 4>{}) state_[0] = 1;
-    seeded_ = true;
+  if (!stream_) {
+    RandomStream::State state{};
+    draw_from_kernel(state.data(), sizeof(state));
+    // All zero is no state.
+    if (state == RandomStream::State{}) state[0] = 1;
+    stream_.emplace(state);
   }
-  const std::uint64_t result = std::rotl(state_[0] + state_[3], 23) + state_[0];
-  const std::uint64_t shifted = state_[1] << 17U;
-  state_[2] ^= state_[0];
-  state_[3] ^= state_[1];
-  state_[1] ^= state_[2];
-  state_[0] ^= state_[3];
-  state_[2] ^= shifted;
-  state_[3] = std::rotl(state_[3], 45);
-  return static_cast<double>(result >> 11U) * 0x1.0p-53;
+  return stream_->uniform();
 }
 
 // By way of the stack: the target may be a page that is guarded against being written, which a

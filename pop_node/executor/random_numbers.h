@@ -1,12 +1,13 @@
 #pragma once
 
-#include <array>
-#include <cstdint>
+#include <cstddef>
+#include <optional>
+
+#include "common/random/random.h"
 
 namespace isopop::executor {
 
-// What Math.random() draws from: xoshiro256++ (Blackman and Vigna 2019, "Scrambled linear
-// pseudorandom number generators"; public domain), seeded from the kernel at the first draw. V8's
+// What Math.random() draws from: a stream that is seeded from the kernel at the first draw. V8's
 // own generator keeps its state in the heap, and a restored heap would draw the same numbers for
 // every request. Not for secrets: those come from the kernel each time. Lives on one thread.
 class RandomNumbers {
@@ -14,11 +15,10 @@ class RandomNumbers {
   // In [0, 1), 53 bits.
   double next();
   // The next draw seeds anew: called before a checkpoint, so that each restore does.
-  void forget() { seeded_ = false; }
+  void forget() { stream_.reset(); }
 
  private:
-  std::array<std::uint64_t, 4> state_{};
-  bool seeded_ = false;
+  std::optional<RandomStream> stream_;
 };
 
 // From the kernel at each call: nothing that is restored or forked may draw the same twice.
