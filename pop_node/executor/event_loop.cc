@@ -17,26 +17,11 @@
 #include "pop_node/executor/sandbox.h"
 
 namespace isopop::executor {
-namespace {
-
-std::uint32_t microseconds(std::chrono::nanoseconds time) {
-  return static_cast<std::uint32_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(time).count());
-}
-
-}  // namespace
-
 EventLoop::EventLoop(const Parts& parts)
     : parts_(parts),
       clock_(parts.groundwork.clock),
       traffic_(parts.channel.output(), clock_),
-      surroundings_{.traffic = traffic_,
-                    .frozen_clock = parts.groundwork.frozen_clock,
-                    .clock = clock_,
-                    .watchdog = parts.watchdog,
-                    .last_words = parts.last_words,
-                    .v8_system = parts.groundwork.v8_system,
-                    .snapshot = &parts.groundwork.snapshot} {}
+      surroundings_(parts.groundwork.surroundings(traffic_, parts.watchdog, parts.last_words)) {}
 
 Result<int> EventLoop::run() {
   while (true) {

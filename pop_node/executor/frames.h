@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -152,6 +153,12 @@ using InboundFrame = std::variant<LoadFrame, RequestFrame, BodyFrame, CancelFram
 [[nodiscard]] Result<Bundle> decode_bundle(std::string_view bytes);
 
 // Executor to PoP. Each append_ function adds the length and the frame to `out`.
+
+// As frames tell times.
+[[nodiscard]] inline std::uint32_t microseconds(std::chrono::nanoseconds time) {
+  return static_cast<std::uint32_t>(
+      std::chrono::duration_cast<std::chrono::microseconds>(time).count());
+}
 
 struct RunTimes {
   std::uint32_t isolate_us = 0;

@@ -23,20 +23,25 @@ Groundwork::Groundwork(Options options)
       environment(std::make_unique<Environment>(v8_system, &snapshot, kHeapBytes)),
       options_(std::move(options)) {}
 
+Surroundings Groundwork::surroundings(Traffic& traffic, CpuWatchdog& watchdog,
+                                      LastWords& last_words) {
+  return {.traffic = traffic,
+          .frozen_clock = frozen_clock,
+          .clock = clock,
+          .watchdog = watchdog,
+          .last_words = last_words,
+          .v8_system = v8_system,
+          .snapshot = &snapshot};
+}
+
 void Groundwork::rehearse() {
   std::string output;
   Traffic traffic(output, clock);
   LastWords last_words(-1, {}, {});
   const auto watchdog = CpuWatchdog::create(last_words);
   ISOPOP_ASSERT(watchdog.ok(), "a timer on the CPU clock");
-  const Surroundings surroundings{.traffic = traffic,
-                                  .frozen_clock = frozen_clock,
-                                  .clock = clock,
-                                  .watchdog = *watchdog.value(),
-                                  .last_words = last_words,
-                                  .v8_system = v8_system,
-                                  .snapshot = &snapshot};
-  executor::rehearse(*environment, surroundings, rehearsal_source());
+  executor::rehearse(*environment, surroundings(traffic, *watchdog.value(), last_words),
+                     rehearsal_source());
 }
 
 Result<void> Groundwork::save() {

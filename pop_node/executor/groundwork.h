@@ -9,6 +9,7 @@
 #include "pop_node/checkpoint/checkpoint.h"
 #include "pop_node/executor/environment.h"
 #include "pop_node/executor/frozen_clock.h"
+#include "pop_node/executor/realm.h"
 #include "pop_node/executor/v8_system.h"
 
 namespace isopop::executor {
@@ -25,6 +26,10 @@ class Groundwork {
     std::string no_checkpoint_reason;
   };
   explicit Groundwork(Options options);
+
+  // What a Realm needs: this, and what belongs to one task.
+  [[nodiscard]] Surroundings surroundings(Traffic& traffic, CpuWatchdog& watchdog,
+                                          LastWords& last_words);
 
   // See rehearsal.h.
   void rehearse();

@@ -8,11 +8,6 @@
 namespace isopop::executor {
 namespace {
 
-std::uint32_t microseconds_since(Instant start, const Clock& clock) {
-  return static_cast<std::uint32_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(clock.now() - start).count());
-}
-
 // One isolate, kept; requests share it and may be in flight together.
 class WarmIsolation : public IsolationStrategy {
  public:
@@ -151,7 +146,7 @@ class FreshIsolation final : public IsolationStrategy {
       return;
     }
     surroundings_.frozen_clock.arrive(request.wall_time_us);
-    surroundings_.traffic.started(request.id, microseconds_since(before, surroundings_.clock));
+    surroundings_.traffic.started(request.id, microseconds(surroundings_.clock.now() - before));
     realm_->start(request);
   }
 

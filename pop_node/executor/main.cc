@@ -80,13 +80,7 @@ int check(Groundwork& groundwork) {
   if (!sealed.ok()) return say_error(sealed.error().message, kExitUnexpected);
   std::string unsent;
   Traffic traffic(unsent, groundwork.clock);
-  return check_worker({.traffic = traffic,
-                       .frozen_clock = groundwork.frozen_clock,
-                       .clock = groundwork.clock,
-                       .watchdog = *watchdog.value(),
-                       .last_words = last_words,
-                       .v8_system = groundwork.v8_system,
-                       .snapshot = &groundwork.snapshot},
+  return check_worker(groundwork.surroundings(traffic, *watchdog.value(), last_words),
                       *groundwork.environment, bundle.value());
 }
 

@@ -22,11 +22,6 @@ constexpr std::size_t kMiB = 1U << 20U;
 // What is given beyond the limit so that the code that exceeded it can be unwound.
 constexpr std::size_t kHeapReserveBytes = 16 * kMiB;
 
-std::uint32_t microseconds(std::chrono::nanoseconds time) {
-  return static_cast<std::uint32_t>(
-      std::chrono::duration_cast<std::chrono::microseconds>(time).count());
-}
-
 #if V8_MAJOR_VERSION >= 11
 using OutOfMemory = const v8::OOMDetails&;
 #else

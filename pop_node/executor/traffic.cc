@@ -234,10 +234,8 @@ std::size_t Traffic::send_covered(std::uint32_t id, Exchange& exchange, std::str
 }
 
 RunTimes Traffic::times_now(const Exchange& exchange) const {
-  const auto run =
-      std::chrono::duration_cast<std::chrono::microseconds>(clock_.now() - exchange.started_at);
   return {.isolate_us = exchange.times.isolate_us,
-          .run_us = static_cast<std::uint32_t>(run.count())};
+          .run_us = microseconds(clock_.now() - exchange.started_at)};
 }
 
 }  // namespace isopop::executor
