@@ -179,6 +179,10 @@ enum class FailureKind : std::uint8_t {
   kLoad,
   kNoHandler,
 };
+[[nodiscard]] constexpr bool is_limit(FailureKind kind) {
+  return kind == FailureKind::kCpuLimit || kind == FailureKind::kMemoryLimit ||
+         kind == FailureKind::kWallLimit;
+}
 
 struct LoadTimes {
   std::uint32_t compile_us = 0;

@@ -145,8 +145,12 @@ void Traffic::started(std::uint32_t id, std::uint32_t isolate_us) {
 
 void Traffic::fail(std::uint32_t id, FailureKind kind, const WorkerFault& fault) {
   Exchange* exchange = find(id);
-  if (exchange == nullptr || exchange->end_sent) return;
+  if (exchange == nullptr || exchange->failed) return;
+  // Behind a whole answer only a limit is told: the client has what it asked for, but the peer is
+  // to know why this process ends.
+  if (exchange->end_sent && !is_limit(kind)) return;
   append_failure(out_, id, kind, fault, times_now(*exchange));
+  exchange->failed = true;
   exchange->head_sent = true;
   exchange->ended = true;
   exchange->end_sent = true;

@@ -97,6 +97,7 @@ class Traffic {
     bool ended = false;
     bool end_sent = false;
     bool head_sent = false;
+    bool failed = false;
     RunTimes times;
     Instant started_at{};
   };

@@ -29,11 +29,6 @@ constexpr std::chrono::nanoseconds kWatchPeriodMax = std::chrono::seconds(1);
 constexpr std::uint64_t kReplacedBytes = 512 * 1024;
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 
-bool is_limit(v1::FailureKind kind) {
-  return kind == v1::FAILURE_KIND_CPU_LIMIT || kind == v1::FAILURE_KIND_MEMORY_LIMIT ||
-         kind == v1::FAILURE_KIND_WALL_LIMIT;
-}
-
 }  // namespace
 
 ExecutorProcess::ExecutorProcess(asio::io_context& io, const Clock& clock,
@@ -265,7 +260,8 @@ Result<void> ExecutorProcess::handle(v1::Frame frame) {
       break;
     case v1::Frame::kFailure:
       note_limit(frame.failure().kind());
-      deliver(std::move(*frame.mutable_failure()));
+      if (verdict == ExecutorProtocol::Verdict::kDeliver)
+        deliver(std::move(*frame.mutable_failure()));
       break;
     case v1::Frame::kFinished:
       finish(frame.finished());

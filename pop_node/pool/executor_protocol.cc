@@ -1,6 +1,7 @@
 #include "pop_node/pool/executor_protocol.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "pop_node/pool/frame_codec.h"
 
@@ -117,9 +118,7 @@ Result<ExecutorProtocol::Verdict> ExecutorProtocol::check_request_frame(const v1
       request.is_answered = frame.response_body().last();
       break;
     case v1::Frame::kFailure:
-      if (request.is_answered) return violation("a failure after the answer");
-      request.is_answered = true;
-      break;
+      return check_failure(frame.failure(), request);
     case v1::Frame::kCredit:
       request.send_window += frame.credit().bytes();
       if (request.send_window > kBodyWindowBytes) return violation("credit for bytes never sent");
@@ -130,6 +129,14 @@ Result<ExecutorProtocol::Verdict> ExecutorProtocol::check_request_frame(const v1
       requests_.erase(found);
   }
   return Verdict::kDeliver;
+}
+
+Result<ExecutorProtocol::Verdict> ExecutorProtocol::check_failure(const v1::Failure& failure,
+                                                                  Request& request) {
+  if (std::exchange(request.has_failed, true)) return violation("two failures of one request");
+  if (!std::exchange(request.is_answered, true)) return Verdict::kDeliver;
+  if (!is_limit(failure.kind())) return violation("a failure after the answer");
+  return Verdict::kBehindAnswer;
 }
 
 Result<ExecutorProtocol::Verdict> ExecutorProtocol::check_subrequest(const v1::Subrequest& part,

@@ -10,6 +10,12 @@
 
 namespace isopop::pop {
 
+// A breach of the worker's limits, as opposed to its own failure.
+[[nodiscard]] constexpr bool is_limit(v1::FailureKind kind) {
+  return kind == v1::FAILURE_KIND_CPU_LIMIT || kind == v1::FAILURE_KIND_MEMORY_LIMIT ||
+         kind == v1::FAILURE_KIND_WALL_LIMIT;
+}
+
 // What an executor may say next. The executor runs untrusted code, so every frame is checked
 // against what went before: ids, order, credit, sizes. An error means the executor broke the
 // protocol and has to go. Pure; one object an executor.
@@ -35,8 +41,9 @@ class ExecutorProtocol {
   // Whether the answer is whole and the request's body was sent whole: nothing is left to cancel.
   [[nodiscard]] bool is_settled(std::uint32_t id) const;
 
-  // kDrop: of a request that is already over.
-  enum class Verdict { kDeliver, kDrop };
+  // kDrop: of a request that is already over. kBehindAnswer: a limit that was reached when the
+  // client had its whole answer.
+  enum class Verdict { kDeliver, kDrop, kBehindAnswer };
   [[nodiscard]] Result<Verdict> check(const v1::Frame& frame);
 
  private:
@@ -46,11 +53,13 @@ class ExecutorProtocol {
     std::size_t receive_window = 0;
     bool has_head = false;
     bool is_answered = false;  // whole response, or failure
+    bool has_failed = false;
     SubrequestLedger subrequests;
   };
 
   Result<Verdict> check_request_frame(const v1::Frame& frame, std::uint32_t id);
   Result<Verdict> check_subrequest(const v1::Subrequest& part, Request& request) const;
+  static Result<Verdict> check_failure(const v1::Failure& failure, Request& request);
   static Result<void> check_head(const v1::ResponseHead& head, Request& request);
   static Result<void> take_body(std::size_t bytes, Request& request);
 

@@ -21,6 +21,10 @@ struct Expected {
 [[nodiscard]] inline Expected answers(const std::string& body) {
   return {.status = 200, .body = body};
 }
+// And behind it a limit is reached, of which the client hears nothing.
+[[nodiscard]] inline Expected answers_before(const std::string& limit, const std::string& body) {
+  return {.status = 200, .body = body, .limit = limit};
+}
 // The errors of a PoP that a worker can bring about, up to the ray.
 [[nodiscard]] Expected cpu_limit();
 [[nodiscard]] Expected memory_limit();

@@ -28,7 +28,7 @@ HostileCase bomb(const std::string& name, std::vector<std::string> modules = {})
 // Its memory runs out behind the answer. In an environment that is shared, a request that comes
 // meanwhile may go down with it.
 HostileCase wait_until() {
-  HostileCase hostile = with_steps("wait_until", {{"/", answers("answered")}});
+  HostileCase hostile = with_steps("wait_until", {{"/", answers_before("memory", "answered")}});
   hostile.steps_unless_warm = {{"/well", answers("well")}};
   return hostile;
 }

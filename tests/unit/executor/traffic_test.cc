@@ -159,6 +159,18 @@ TEST_F(TrafficTest, FailsOnlyOnce) {
   EXPECT_EQ(frames[0].failure().kind(), v1::FAILURE_KIND_CPU_LIMIT);
 }
 
+TEST_F(TrafficTest, TellsOfALimitAlsoBehindAWholeAnswer) {
+  begin(1);
+  traffic_.respond(1, {}, {}, Traffic::Ending::kComplete);
+  sent();
+  traffic_.fail(1, FailureKind::kException, {});
+  EXPECT_TRUE(sent().empty());
+  traffic_.fail(1, FailureKind::kMemoryLimit, {});
+  const std::vector<v1::Frame> frames = sent();
+  ASSERT_EQ(frames.size(), 1U);
+  EXPECT_EQ(frames[0].failure().kind(), v1::FAILURE_KIND_MEMORY_LIMIT);
+}
+
 TEST_F(TrafficTest, MeasuresTheRun) {
   begin(1);
   traffic_.started(1, 700);

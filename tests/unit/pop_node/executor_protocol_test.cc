@@ -40,9 +40,10 @@ v1::Frame finished(std::uint32_t id) {
   frame.mutable_finished()->set_id(id);
   return frame;
 }
-v1::Frame failure(std::uint32_t id) {
+v1::Frame failure(std::uint32_t id, v1::FailureKind kind = v1::FAILURE_KIND_EXCEPTION) {
   v1::Frame frame;
   frame.mutable_failure()->set_id(id);
+  frame.mutable_failure()->set_kind(kind);
   return frame;
 }
 
@@ -101,6 +102,17 @@ TEST_F(ExecutorProtocolTest, AFailureMayBreakAStreamOff) {
   EXPECT_TRUE(accepts(head(1)));
   EXPECT_TRUE(accepts(failure(1)));
   EXPECT_TRUE(breaks(body(1, 1)));
+}
+
+TEST_F(ExecutorProtocolTest, ALimitMayBeToldBehindTheAnswerOnce) {
+  request(1);
+  EXPECT_TRUE(accepts(head(1)));
+  EXPECT_TRUE(accepts(body(1, 1, true)));
+  const auto told = protocol_.check(failure(1, v1::FAILURE_KIND_MEMORY_LIMIT));
+  ASSERT_TRUE(told.ok());
+  EXPECT_EQ(told.value(), Verdict::kBehindAnswer);
+  EXPECT_TRUE(breaks(failure(1, v1::FAILURE_KIND_MEMORY_LIMIT)));
+  EXPECT_TRUE(accepts(finished(1)));
 }
 
 TEST_F(ExecutorProtocolTest, FramesThatOnlyAPopMaySendBreakIt) {
