@@ -42,6 +42,8 @@ Result<int> EventLoop::run() {
       const std::optional<Instant> next = isolation_->next_event();
       const Instant now = clock_.now();
       if (next && *next <= now) {
+        // What a worker does behind its answer must not be able to hold that up, nor take it along.
+        ISOPOP_TRY(parts_.channel.send());
         parts_.groundwork.frozen_clock.advance();
         isolation_->on_time(now);
         proceed();

@@ -42,6 +42,20 @@ class PopZygoteTest : public ::testing::Test {
     return wait_until([&] { return pop_->log().find(text) != std::string::npos; });
   }
 
+  // Whether the PoP has heard of that process from its zygote: it holds a descriptor that stands
+  // for it.
+  bool holds(pid_t executor) {
+    const std::string line = "\nPid:\t" + std::to_string(executor) + "\n";
+    std::error_code ignored;
+    const std::string folder = "/proc/" + std::to_string(pop_->child().pid()) + "/fdinfo";
+    for (const auto& entry : std::filesystem::directory_iterator(folder, ignored)) {
+      std::ifstream file(entry.path());
+      const std::string text(std::istreambuf_iterator<char>(file), {});
+      if (text.find(line) != std::string::npos) return true;
+    }
+    return false;
+  }
+
   TestControlPlane control_;
   std::optional<PopProcess> pop_;
 };
@@ -76,7 +90,9 @@ TEST_F(PopZygoteTest, ASpareExecutorThatHasEndedIsNotTaken) {
   ASSERT_TRUE(control_.wait_connected());
   deploy("hello", "hello");
   ASSERT_TRUE(wait_until([&] { return pop_->executors().size() == 1; }));
-  kill(pop_->executors().front(), SIGKILL);
+  const pid_t spare = pop_->executors().front();
+  ASSERT_TRUE(wait_until([&] { return holds(spare); }));
+  kill(spare, SIGKILL);
   ASSERT_TRUE(wait_until([&] { return pop_->executors().empty(); }));
   EXPECT_EQ(get("hello").status, 200U);
   EXPECT_EQ(pop_->metric("isopop_pop_executor_start_failures_total"), 0);
