@@ -2,43 +2,20 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
 #include <optional>
 
 #include "common/files/files.h"
+#include "common/process/command.h"
 #include "common/text/text.h"
 
 namespace isopop::test {
 namespace {
-
-// A file in memory for one stream: no pipe that could fill up and block the command.
-UniqueFd memory_file(const std::string& content) {
-  UniqueFd file(memfd_create("stream", MFD_CLOEXEC));
-  ISOPOP_ASSERT(file.valid(), "memfd_create to work");
-  const ssize_t written = write(file.get(), content.data(), content.size());
-  ISOPOP_ASSERT(written == static_cast<ssize_t>(content.size()), "a memory file to take all");
-  lseek(file.get(), 0, SEEK_SET);
-  return file;
-}
-
-std::string content_of(const UniqueFd& file) {
-  std::string content;
-  std::array<char, 65536> buffer{};
-  ssize_t size = 0;
-  off_t at = 0;
-  while ((size = pread(file.get(), buffer.data(), buffer.size(), at)) > 0) {
-    content.append(buffer.data(), static_cast<std::size_t>(size));
-    at += size;
-  }
-  return content;
-}
 
 std::vector<std::string> base_environment() {
   std::vector<std::string> environment;
@@ -61,24 +38,21 @@ std::string CommandOutcome::describe() const {
 CommandOutcome run_command(const std::filesystem::path& program,
                            const std::vector<std::string>& arguments,
                            const CommandOptions& options) {
-  const UniqueFd input = memory_file(options.input);
-  const UniqueFd output = memory_file("");
-  const UniqueFd errors = memory_file("");
   std::vector<std::string> environment = base_environment();
   environment.insert(environment.end(), options.environment.begin(), options.environment.end());
-  Result<Child> child = Child::start({.program = program,
-                                      .arguments = arguments,
-                                      .environment = environment,
-                                      .standard_input = input.get(),
-                                      .standard_output = output.get(),
-                                      .standard_error = errors.get()});
-  if (!child.ok()) return {.status = {.code = 127}, .errors = child.error().message};
-  const std::optional<ExitStatus> status = child.value().wait_exit(options.timeout);
-  if (!status) child.value().kill_and_reap();
-  return {.status = status.value_or(ExitStatus{.signal = SIGKILL}),
-          .output = content_of(output),
-          .errors = content_of(errors),
-          .timed_out = !status};
+  Result<RunningCommand> command = RunningCommand::start({.program = program.string(),
+                                                          .arguments = arguments,
+                                                          .environment = environment,
+                                                          .input = options.input,
+                                                          .inherits_environment = false});
+  if (!command.ok()) return {.status = {.code = 127}, .errors = command.error().message};
+  std::optional<CommandOutput> ended = command.value().wait(options.timeout);
+  const bool timed_out = !ended;
+  if (timed_out) ended = command.value().kill();
+  return {.status = ended->status,
+          .output = std::move(ended->output),
+          .errors = std::move(ended->errors),
+          .timed_out = timed_out};
 }
 
 std::filesystem::path program_path(const std::string& name) {

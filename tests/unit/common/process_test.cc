@@ -7,6 +7,7 @@
 #include <csignal>
 
 #include "common/process/child.h"
+#include "common/process/command.h"
 
 namespace isopop {
 namespace {
@@ -114,6 +115,45 @@ TEST(ChildTest, DiesWithItsParent) {
   EXPECT_EQ(status, 0);
   // The grandchild held the write end: end-of-file means it is gone.
   EXPECT_EQ(read_to_end(read_end.get()).substr(0, 1), "t");
+}
+
+TEST(Command, GivesWhatAProgramPrintedAndHowItEnded) {
+  const Result<CommandOutput> ran =
+      run_command({.program = "sh",
+                   .arguments = {"-c", "cat; echo $WORD; echo bad >&2; exit 3"},
+                   .environment = {"WORD=one"},
+                   .input = "in "},
+                  10s);
+  ASSERT_TRUE(ran.ok()) << ran.error().message;
+  EXPECT_EQ(ran.value().output, "in one\n");
+  EXPECT_EQ(ran.value().errors, "bad\n");
+  EXPECT_EQ(ran.value().status.code, 3);
+}
+
+TEST(Command, InheritsTheEnvironmentUnlessToldOtherwise) {
+  const CommandLine line{.program = "/bin/sh", .arguments = {"-c", "echo $PATH"}};
+  const Result<CommandOutput> with = run_command(line, 10s);
+  CommandLine bare = line;
+  bare.inherits_environment = false;
+  bare.environment = {"PATH=/nowhere"};
+  const Result<CommandOutput> without = run_command(bare, 10s);
+  ASSERT_TRUE(with.ok() && without.ok());
+  EXPECT_NE(with.value().output, "/nowhere\n");
+  EXPECT_EQ(without.value().output, "/nowhere\n");
+}
+
+TEST(Command, IsStoppedWhenItTakesTooLong) {
+  const Result<CommandOutput> ran = run_command({.program = "sleep", .arguments = {"60"}}, 50ms);
+  ASSERT_FALSE(ran.ok());
+  EXPECT_EQ(ran.error().code, ErrorCode::kDeadlineExceeded);
+  EXPECT_NE(ran.error().message.find("sleep"), std::string::npos);
+}
+
+TEST(Command, ThatIsNotInstalledIsNamed) {
+  const Result<CommandOutput> ran = run_command({.program = "isopop-no-such-program"}, 1s);
+  ASSERT_FALSE(ran.ok());
+  EXPECT_EQ(ran.error().code, ErrorCode::kNotFound);
+  EXPECT_NE(ran.error().message.find("isopop-no-such-program"), std::string::npos);
 }
 
 }  // namespace
