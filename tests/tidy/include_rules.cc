@@ -44,6 +44,7 @@ const std::vector<Knows>& include_table() {
       {"sim/",
        {"common/", "isopop/", "sim/", "router/geo/", "router/network/", "router/policy/"},
        "sim knows the router's cores and nothing else of the components"},
+      {"docker/", {}, "what stands in the image for itself knows nothing of the components"},
       {"tests/",
        {"common/", "isopop/", "router/", "pop_node/", "control_plane/", "sim/", "tests/"},
        "headers are included by their path from the root"},
