@@ -17,24 +17,11 @@ bool is_upper(char c) {
   return c >= 'A' && c <= 'Z';
 }
 
-// Ids go into file names, header fields and gRPC: letters and digits keep them harmless everywhere.
-bool is_pop_id(std::string_view text) {
-  return text.size() >= 2 && text.size() <= 16 && is_upper(text.front()) &&
-         std::all_of(text.begin(), text.end(),
-                     [](char c) { return is_upper(c) || (c >= '0' && c <= '9'); });
-}
-
-bool is_country_code(std::string_view text) {
-  return text.size() == 2 && std::all_of(text.begin(), text.end(), is_upper);
-}
-
 // A required text of a sensible length, without control characters.
 Result<std::string> short_text(const ConfigNode& node, std::string_view key) {
   ISOPOP_TRY_ASSIGN(const ConfigNode field, node.at(key));
   ISOPOP_TRY_ASSIGN(std::string text, field.as_string());
-  const bool has_control =
-      std::any_of(text.begin(), text.end(), [](char c) { return c >= 0 && c < ' '; });
-  if (text.empty() || text.size() > kTextBytesMax || has_control) {
+  if (!is_short_line(text)) {
     return field.error(fmt::format("must be one line of 1 to {} bytes", kTextBytesMax));
   }
   return text;
@@ -157,6 +144,22 @@ Result<Topology> read_topology(const ConfigNode& root) {
 }
 
 }  // namespace
+
+bool is_pop_id(std::string_view text) {
+  return text.size() >= 2 && text.size() <= kPopIdBytesMax && is_upper(text.front()) &&
+         std::all_of(text.begin(), text.end(),
+                     [](char c) { return is_upper(c) || (c >= '0' && c <= '9'); });
+}
+
+bool is_country_code(std::string_view text) {
+  return text.size() == 2 && std::all_of(text.begin(), text.end(), is_upper);
+}
+
+bool is_short_line(std::string_view text) {
+  const bool has_control =
+      std::any_of(text.begin(), text.end(), [](char c) { return c >= 0 && c < ' '; });
+  return !text.empty() && text.size() <= kTextBytesMax && !has_control;
+}
 
 Result<Topology> load_topology(const std::string& path) {
   ISOPOP_TRY_ASSIGN(const ConfigNode root, ConfigNode::load(path));

@@ -64,6 +64,15 @@ struct Topology {
 
 // More processes than one machine is asked to run.
 inline constexpr std::size_t kPopsMax = 2000;
+inline constexpr std::size_t kPopIdBytesMax = 16;
+
+// Two to sixteen capital letters and digits, a letter first. Ids go into file names, header fields
+// and gRPC: such ones are harmless everywhere.
+[[nodiscard]] bool is_pop_id(std::string_view text);
+// ISO 3166-1 alpha-2 by its form: two capital letters.
+[[nodiscard]] bool is_country_code(std::string_view text);
+// One line of 1 to 200 bytes without control characters, as a city's name is.
+[[nodiscard]] bool is_short_line(std::string_view text);
 
 // Strict: "file:line: key: what is wrong" for an unknown key, a wrong type or range, a PoP that is
 // there twice. kNotFound when there is no such file.
