@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/log/log.h"
+#include "common/rpc/tls_credentials.h"
 
 namespace isopop::rpc {
 namespace {
@@ -45,7 +46,7 @@ Error to_error(const grpc::Status& status) {
   return Error{static_cast<ErrorCode>(status.error_code()), status.error_message()};
 }
 
-std::shared_ptr<grpc::Channel> connect(const std::string& address) {
+std::shared_ptr<grpc::Channel> connect(const std::string& address, const TlsFiles& tls) {
   keep_grpc_quiet();
   grpc::ChannelArguments arguments;
   arguments.SetInt(GRPC_ARG_KEEPALIVE_TIME_MS, kKeepaliveTimeMs);
@@ -54,18 +55,20 @@ std::shared_ptr<grpc::Channel> connect(const std::string& address) {
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMaxMs);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
-  return grpc::CreateCustomChannel(address, grpc::InsecureChannelCredentials(), arguments);
+  return grpc::CreateCustomChannel(address, channel_credentials(tls), arguments);
 }
 
 Result<std::unique_ptr<Server>> Server::create(const std::string& address,
-                                               const std::vector<grpc::Service*>& services) {
+                                               const std::vector<grpc::Service*>& services,
+                                               const TlsFiles& tls) {
   keep_grpc_quiet();
+  ISOPOP_TRY(check_tls_files(tls));
   int port = 0;
   grpc::ServerBuilder builder;
   // Without SO_REUSEPORT a second server on the address fails instead of taking half the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
-  builder.AddListeningPort(address, grpc::InsecureServerCredentials(), &port);
+  builder.AddListeningPort(address, server_credentials(tls), &port);
   for (grpc::Service* service : services) builder.RegisterService(service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
   if (server == nullptr || port == 0) {

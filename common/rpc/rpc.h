@@ -6,25 +6,30 @@
 #include <string>
 
 #include "common/result/result.h"
+#include "common/rpc/tls_files.h"
 
 namespace isopop::rpc {
 
-// gRPC set up the same way everywhere: plaintext on loopback for now, keep-alive so that a dead
-// peer is noticed within seconds, reconnection with jittered back-off. Thread-safe.
+// gRPC set up the same way everywhere: mutual TLS where there are certificates, keep-alive so that
+// a dead peer is noticed within seconds, reconnection with jittered back-off. Thread-safe.
 
 // Errors cross the wire with code and message.
 [[nodiscard]] grpc::Status to_status(const Error& error);
 [[nodiscard]] Error to_error(const grpc::Status& status);
 
 // Never blocks: gRPC connects when the first call is made, and again when the connection is lost.
-[[nodiscard]] std::shared_ptr<grpc::Channel> connect(const std::string& address);
+// `tls` has been checked (check_tls_files): gRPC says nothing of files that it cannot use.
+[[nodiscard]] std::shared_ptr<grpc::Channel> connect(const std::string& address,
+                                                     const TlsFiles& tls = {});
 
 // A server that could be bound. Serving begins in create() and ends with the object.
 class Server final {
  public:
   // `services` outlive the object. Port 0 lets the kernel choose. ALREADY_EXISTS: address in use.
+  // `tls` is checked here.
   [[nodiscard]] static Result<std::unique_ptr<Server>> create(
-      const std::string& address, const std::vector<grpc::Service*>& services);
+      const std::string& address, const std::vector<grpc::Service*>& services,
+      const TlsFiles& tls = {});
   ~Server();
   Server(const Server&) = delete;
   Server& operator=(const Server&) = delete;
