@@ -4,8 +4,10 @@
 #include <unistd.h>
 
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "common/hash/hash.h"
+#include "sim/topology/program_options.h"
 
 namespace isopop::sim {
 namespace {
@@ -25,44 +27,17 @@ ProcessSpec control_spec(const AddressBlock& block, const LaunchSettings& settin
 
 ProcessSpec router_spec(const Topology& topology, const AddressBlock& block,
                         const LaunchSettings& settings) {
-  ProcessSpec process{
-      .name = "router",
-      .program = settings.programs / "isopop-router",
-      .arguments = {"--control", block.control_rpc(), "--listen", block.router(), "--net",
-                    topology.router.net, "--seed", std::to_string(topology.seed), "--policy",
-                    topology.router.policy, "--access-profile", topology.router.access_profile,
-                    "--cities", settings.cities.string()}};
+  ProcessSpec process{.name = "router",
+                      .program = settings.programs / "isopop-router",
+                      .arguments = {"--control", block.control_rpc(), "--listen", block.router(),
+                                    "--cities", settings.cities.string()}};
+  for (std::string& flag : as_flags(router_options(topology))) {
+    process.arguments.push_back(std::move(flag));
+  }
   if (!settings.mmdb.empty()) {
     process.arguments.insert(process.arguments.end(), {"--mmdb", settings.mmdb.string()});
   }
   return process;
-}
-
-// What the topology says beyond the PoP's own defaults, as flags.
-std::vector<std::string> pop_setting_arguments(const PopSettings& pop) {
-  std::vector<std::string> arguments = {"--isolation", pop.isolation};
-  const auto add = [&arguments](std::string flag, std::string value) {
-    arguments.push_back(std::move(flag));
-    arguments.push_back(std::move(value));
-  };
-  const auto add_duration = [&add](std::string flag, std::chrono::nanoseconds value) {
-    add(std::move(flag), fmt::format("{} ns", value.count()));
-  };
-  if (pop.memory_budget_bytes) {
-    add("--memory-budget", fmt::format("{} B", *pop.memory_budget_bytes));
-  }
-  if (pop.executors_max) add("--executors-max", std::to_string(*pop.executors_max));
-  if (pop.executors_per_worker_max) {
-    add("--executors-per-worker-max", std::to_string(*pop.executors_per_worker_max));
-  }
-  if (pop.queue_max) add("--queue-max", std::to_string(*pop.queue_max));
-  if (pop.queue_deadline) add_duration("--queue-deadline", *pop.queue_deadline);
-  if (pop.executor_idle_timeout) {
-    add_duration("--executor-idle-timeout", *pop.executor_idle_timeout);
-  }
-  if (pop.wall_limit) add_duration("--wall-limit", *pop.wall_limit);
-  if (pop.body_bytes_max) add("--body-max", fmt::format("{} B", *pop.body_bytes_max));
-  return arguments;
 }
 
 ProcessSpec pop_spec(const PopSite& pop, const std::string& address, const AddressBlock& block,
@@ -87,7 +62,7 @@ LaunchPlan make_launch_plan(const Topology& topology, const AddressBlock& block,
                   .pops = {}};
   add_common_arguments(plan.control, state, settings);
   add_common_arguments(plan.router, state, settings);
-  const std::vector<std::string> pop_settings = pop_setting_arguments(topology.pop);
+  const std::vector<std::string> pop_settings = as_flags(pop_options(topology.pop));
   plan.pops.reserve(topology.pops.size());
   for (std::size_t i = 0; i < topology.pops.size(); ++i) {
     plan.pops.push_back(pop_spec(topology.pops[i], block.pop(i), block, settings));
@@ -106,7 +81,7 @@ std::string launch_digest(const Topology& topology, const LaunchSettings& settin
   }
   const nlohmann::ordered_json all = {
       {"seed", topology.seed},
-      {"pop_settings", pop_setting_arguments(topology.pop)},
+      {"pop_settings", as_flags(pop_options(topology.pop))},
       {"router", {topology.router.policy, topology.router.net, topology.router.access_profile}},
       {"cities", settings.cities.string()},
       {"mmdb", settings.mmdb.string()},
