@@ -1,5 +1,7 @@
 #include "control_plane/rpc/control_loop.h"
 
+#include <optional>
+
 #include "common/log/log.h"
 
 namespace isopop::control {
@@ -20,6 +22,7 @@ ControlLoop::ControlLoop(asio::io_context& io, const Clock& clock, Store& store,
       metrics_(metrics),
       timer_(io),
       distributor_(clock),
+      leases_(clock),
       started_at_(clock.wall_now()),
       settle_deadline_(clock.now() + kSettleTimeout),
       remembered_at_(clock.now()) {}
@@ -31,6 +34,7 @@ Result<void> ControlLoop::load() {
   ISOPOP_TRY_ASSIGN(awaited_pops_,
                     store_.call([](Registry& registry) { return registry.known_pops(); }));
   remembered_pops_ = awaited_pops_;
+  leases_.expect(awaited_pops_);
   settled_ = awaited_pops_.empty();
   log_info("{} workers live, {} PoPs were connected before", workers.size(), awaited_pops_.size());
   return {};
@@ -115,11 +119,23 @@ void ControlLoop::apply_effects() {
   }
   if (!effects.pops_changed.empty()) {
     for (const std::string& id : effects.pops_changed) awaited_pops_.erase(id);
+    tell_leases(effects.pops_changed);
     for (Watcher* watcher : watchers_) watcher->pops_changed(effects.pops_changed);
     settle_if_complete();
   }
   for (const std::string& worker : effects.workers_changed) {
     for (Watcher* watcher : watchers_) watcher->worker_changed(worker);
+  }
+}
+
+void ControlLoop::tell_leases(const std::set<std::string>& pops) {
+  for (const std::string& id : pops) {
+    const std::optional<v1::Pop> pop = distributor_.pop(id);
+    if (pop && pop->state() != v1::POP_STATE_DOWN) {
+      leases_.set_connected(id);
+    } else {
+      leases_.set_disconnected(id);
+    }
   }
 }
 

@@ -13,6 +13,7 @@
 #include "common/metrics/metrics_registry.h"
 #include "common/time/clock.h"
 #include "control_plane/distribution/distributor.h"
+#include "control_plane/distribution/pop_leases.h"
 #include "control_plane/registry/store.h"
 
 namespace isopop::control {
@@ -55,6 +56,7 @@ class ControlLoop final {
   }
 
   [[nodiscard]] Distributor& distributor() { return distributor_; }
+  [[nodiscard]] PopLeases& leases() { return leases_; }
   [[nodiscard]] Store& store() { return store_; }
   [[nodiscard]] bool is_shutting_down() const { return shutting_down_; }
 
@@ -82,6 +84,7 @@ class ControlLoop final {
 
  private:
   void tick();
+  void tell_leases(const std::set<std::string>& pops);
   void settle_if_complete();
   void remember_pops();
 
@@ -91,6 +94,7 @@ class ControlLoop final {
   MetricsRegistry& metrics_;
   asio::steady_timer timer_;
   Distributor distributor_;
+  PopLeases leases_;
   std::map<Distributor::SessionId, PopLink*> links_;
   std::set<Watcher*> watchers_;
   std::multiset<std::string> routers_;

@@ -4,6 +4,8 @@
 #include <optional>
 #include <utility>
 
+#include "common/log/log.h"
+#include "common/rpc/rpc.h"
 #include "common/sync/guarded.h"
 
 namespace isopop::control {
@@ -120,6 +122,23 @@ grpc::ServerBidiReactor<v1::PopMessage, v1::ControlMessage>* DistributionService
   const auto stream = std::make_shared<PopStream>(loop_, *context);
   stream->start();
   return stream.get();
+}
+
+grpc::ServerUnaryReactor* DistributionService::LeasePop(grpc::CallbackServerContext* context,
+                                                        const v1::LeasePopRequest* request,
+                                                        v1::LeasePopResponse* response) {
+  grpc::ServerUnaryReactor* call = context->DefaultReactor();
+  loop_.post([this, call, request, response] {
+    const Result<std::string> id = loop_.leases().lease(*request);
+    if (!id.ok()) {
+      log_warning("{} asks which PoP it is: {}", request->host(), id.error().message);
+      return call->Finish(rpc::to_status(id.error()));
+    }
+    log_info("{} ({}) is given PoP {}", request->host(), request->instance(), id.value());
+    response->set_id(id.value());
+    call->Finish(grpc::Status::OK);
+  });
+  return call;
 }
 
 }  // namespace isopop::control

@@ -14,6 +14,9 @@ class DistributionService final : public v1::Distribution::CallbackService {
 
   grpc::ServerBidiReactor<v1::PopMessage, v1::ControlMessage>* Stream(
       grpc::CallbackServerContext* context) override;
+  grpc::ServerUnaryReactor* LeasePop(grpc::CallbackServerContext* context,
+                                     const v1::LeasePopRequest* request,
+                                     v1::LeasePopResponse* response) override;
 
  private:
   ControlLoop& loop_;
