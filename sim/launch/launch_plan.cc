@@ -42,15 +42,12 @@ ProcessSpec router_spec(const Topology& topology, const AddressBlock& block,
 
 ProcessSpec pop_spec(const PopSite& pop, const std::string& address, const AddressBlock& block,
                      const LaunchSettings& settings) {
-  // "--lat=-33.9": a bare "-33.9" behind "--lat" would look like another option, and so might a
-  // name.
-  return {.name = pop.id,
-          .program = settings.programs / "isopop-pop",
-          .arguments = {"--id", pop.id, fmt::format("--city={}", pop.city), "--country",
-                        pop.country, fmt::format("--region={}", pop.region),
-                        fmt::format("--lat={}", pop.place.latitude_deg),
-                        fmt::format("--lon={}", pop.place.longitude_deg), "--listen", address,
-                        "--control", block.control_rpc()}};
+  ProcessSpec process{.name = pop.id,
+                      .program = settings.programs / "isopop-pop",
+                      .arguments = identity_flags(pop)};
+  process.arguments.insert(process.arguments.end(),
+                           {"--listen", address, "--control", block.control_rpc()});
+  return process;
 }
 
 }  // namespace

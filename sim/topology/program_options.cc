@@ -49,6 +49,19 @@ std::vector<std::string> as_flags(const std::vector<ProgramOption>& options) {
   return flags;
 }
 
+std::vector<std::string> identity_flags(const PopSite& pop) {
+  // "--lat=-33.9": a bare "-33.9" behind "--lat" would look like another option, and so might a
+  // name.
+  return {"--id",
+          pop.id,
+          fmt::format("--city={}", pop.city),
+          "--country",
+          pop.country,
+          fmt::format("--region={}", pop.region),
+          fmt::format("--lat={}", pop.place.latitude_deg),
+          fmt::format("--lon={}", pop.place.longitude_deg)};
+}
+
 std::string environment_name(std::string_view program, std::string_view option) {
   std::string name = fmt::format("{}_{}", program, option);
   std::transform(name.begin(), name.end(), name.begin(), [](char c) {

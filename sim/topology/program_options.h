@@ -26,6 +26,9 @@ struct ProgramOption {
 // "--memory-budget", "1073741824 B", …
 [[nodiscard]] std::vector<std::string> as_flags(const std::vector<ProgramOption>& options);
 
+// isopop-pop's flags for who the PoP is and where.
+[[nodiscard]] std::vector<std::string> identity_flags(const PopSite& pop);
+
 // ISOPOP_POP_MEMORY_BUDGET for memory-budget of isopop-pop: the name that common/app gives it.
 [[nodiscard]] std::string environment_name(std::string_view program, std::string_view option);
 
