@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "common/units/units.h"
+#include "sim/compose/compose_network.h"
 #include "sim/launch/process_table.h"
 #include "sim/launch/progress.h"
 #include "sim/launch/stopper.h"
@@ -21,6 +22,43 @@ struct DownOptions {
   bool is_quiet = false;
 };
 
+struct Stopped {
+  std::size_t count = 0;
+  std::size_t killed = 0;
+  std::string what;
+  std::string kept;
+};
+
+Result<Stopped> stop_all(const DownOptions& options, const StateFolder& state, const Clock& clock) {
+  const std::optional<LaunchRecord> record = state.read_record();
+  const bool is_compose = record && record->engine == LaunchRecord::Engine::kCompose;
+  std::optional<Progress> progress;
+  const auto on_progress = [&](std::size_t done, std::size_t total) {
+    if (options.is_quiet || total == 0) return;
+    if (!progress) {
+      progress.emplace(is_compose ? "stopping, containers ended" : "stopping, processes ended",
+                       total, Progress::style_of_standard_error(), clock);
+    }
+    progress->update(done);
+  };
+  if (is_compose) {
+    ISOPOP_TRY_ASSIGN(const ContainerEngine engine, ContainerEngine::find());
+    ISOPOP_TRY_ASSIGN(const std::size_t count, stop_compose(engine, record->project,
+                                                            {.removes_volumes = options.purges,
+                                                             .on_progress = on_progress}));
+    return Stopped{.count = count,
+                   .what = "containers",
+                   .kept = "the control plane's volume, and in case of another `up` the folder"};
+  }
+  StopOptions stop_options;
+  stop_options.on_progress = on_progress;
+  ISOPOP_TRY_ASSIGN(const StopOutcome outcome, stop_network(state, stop_options, clock));
+  return Stopped{.count = outcome.stopped,
+                 .killed = outcome.killed,
+                 .what = "processes",
+                 .kept = "database and logs in"};
+}
+
 Result<void> stop(const DownOptions& options) {
   const SystemClock clock;
   ISOPOP_TRY_ASSIGN(const StateFolder state, StateFolder::at(options.state));
@@ -31,30 +69,22 @@ Result<void> stop(const DownOptions& options) {
   }
   raise_descriptor_limit();
   const Instant start = clock.now();
-  std::optional<Progress> progress;
-  StopOptions stop_options;
-  stop_options.on_progress = [&](std::size_t done, std::size_t total) {
-    if (options.is_quiet || total == 0) return;
-    if (!progress) {
-      progress.emplace("stopping, processes ended", total, Progress::style_of_standard_error(),
-                       clock);
-    }
-    progress->update(done);
-  };
-  ISOPOP_TRY_ASSIGN(const StopOutcome outcome, stop_network(state, stop_options, clock));
-  progress.reset();
+  ISOPOP_TRY_ASSIGN(const Stopped stopped, stop_all(options, state, clock));
   ISOPOP_TRY(options.purges ? state.purge() : state.remove_run_files());
   const std::string folder = state.path().string();
-  if (outcome.stopped == 0) {
+  if (stopped.count == 0) {
     fmt::print("nothing is running in {}{}\n", folder,
                options.purges ? "; its state is removed" : "");
     return {};
   }
-  fmt::print("stopped {} processes in {}{}\n", outcome.stopped,
+  fmt::print("stopped {} {} in {}{}\n", stopped.count, stopped.what,
              format_duration(clock.now() - start),
-             outcome.killed == 0 ? "" : fmt::format(" ({} had to be killed)", outcome.killed));
-  fmt::print("{} {}\n", options.purges ? "removed the state in" : "kept: database and logs in",
-             folder);
+             stopped.killed == 0 ? "" : fmt::format(" ({} had to be killed)", stopped.killed));
+  if (options.purges) {
+    fmt::print("removed the state in {}\n", folder);
+  } else {
+    fmt::print("kept: {} {}\n", stopped.kept, folder);
+  }
   return {};
 }
 

@@ -3,7 +3,9 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <memory>
+#include <optional>
 
+#include "sim/compose/compose_status.h"
 #include "sim/launch/network_status.h"
 
 namespace isopop::sim {
@@ -18,7 +20,10 @@ int run_status(const StatusOptions& options) {
   const Result<StateFolder> state = StateFolder::at(options.state);
   if (!state.ok()) return fail(state.error(), kExitUsage);
   const SystemClock clock;
-  const Result<NetworkStatus> status = inspect_network(state.value(), clock);
+  const std::optional<LaunchRecord> record = state.value().read_record();
+  const bool is_compose = record && record->engine == LaunchRecord::Engine::kCompose;
+  const Result<NetworkStatus> status = is_compose ? inspect_compose(state.value(), *record, clock)
+                                                  : inspect_network(state.value(), clock);
   if (!status.ok()) return fail(status.error(), kExitFailed);
   const std::string text =
       options.output == "json" ? format_json(status.value()) : format_table(status.value());

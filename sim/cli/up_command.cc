@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -13,6 +14,7 @@
 #include "common/text/text.h"
 #include "common/units/units.h"
 #include "sim/cli/bundled_files.h"
+#include "sim/compose/compose_network.h"
 #include "sim/launch/launcher.h"
 
 namespace isopop::sim {
@@ -26,7 +28,11 @@ struct UpOptions {
   std::optional<std::string> isolation;
   std::optional<std::uint64_t> seed;
   std::string mmdb;
-  std::string timeout = "3 min";
+  std::string engine = "processes";
+  std::string image = "isopop:latest";
+  std::uint16_t port = 8080;
+  std::size_t pops_per_container = 1;
+  std::optional<std::string> timeout;
   std::string log_level = "info";
   std::string log_format = "text";
   std::size_t starting_max = 0;
@@ -67,26 +73,35 @@ std::string typed_prefix() {
   return (std::filesystem::proximate(folder, ignored) / "").string();
 }
 
-void print_outcome(const LaunchOptions& launch, const LaunchOutcome& outcome,
+Progress::Style progress_of(const UpOptions& options) {
+  return options.is_quiet ? Progress::Style::kSilent : Progress::style_of_standard_error();
+}
+
+void print_outcome(const Topology& topology, const LaunchOutcome& outcome, const StateFolder& state,
                    const std::string& state_option) {
-  const AddressBlock& block = outcome.block;
-  const std::size_t pops = launch.topology.pops.size();
+  const LaunchRecord& record = outcome.record;
+  const std::size_t pops = topology.pops.size();
   if (outcome.was_running) {
-    fmt::print("network '{}' is already running: {} PoPs ready\n", launch.topology.name, pops);
+    fmt::print("network '{}' is already running: {} PoPs ready\n", topology.name, pops);
   } else {
-    fmt::print("network '{}' is up: {} PoPs ready in {}\n", launch.topology.name, pops,
+    fmt::print("network '{}' is up: {} PoPs ready in {}\n", topology.name, pops,
                format_duration(outcome.took));
   }
-  fmt::print("\n  router         http://{}\n", block.router());
-  fmt::print("  control plane  {} (gRPC), http://{}/metrics\n", block.control_rpc(),
-             block.control_http());
-  fmt::print("  first PoP      http://{} ({})\n", block.pop(0), launch.topology.pops.front().id);
-  fmt::print("  state, logs    {}\n\nnext:\n", launch.state.path().string());
+  fmt::print("\n  router         http://{}\n", record.router);
+  fmt::print("  control plane  {} (gRPC), http://{}/metrics\n", record.control_rpc,
+             record.control_http);
+  if (record.engine == LaunchRecord::Engine::kCompose) {
+    fmt::print("  state          {} (`docker compose ps` there shows the containers)\n\nnext:\n",
+               state.path().string());
+  } else {
+    fmt::print("  first PoP      http://{} ({})\n", record.first_pop, topology.pops.front().id);
+    fmt::print("  state, logs    {}\n\nnext:\n", state.path().string());
+  }
   const std::string prefix = typed_prefix();
   fmt::print("  {}popctl deploy workers/hello --name hello --route 'hello.example/*' --wait{}\n",
              prefix, state_option);
   fmt::print("  curl -H 'Host: hello.example' -H 'isopop-client-city: Amsterdam' http://{}/\n",
-             block.router());
+             record.router);
   fmt::print("  {0}isopop status{1}\n  {0}isopop down{1}\n", prefix, state_option);
 }
 
@@ -94,8 +109,45 @@ int exit_code_of(const Error& error) {
   return error.code == ErrorCode::kCancelled ? kExitInterrupted : kExitFailed;
 }
 
+Result<LaunchOutcome> launch_processes(const UpOptions& options, const Topology& topology,
+                                       const StateFolder& state, std::chrono::nanoseconds timeout,
+                                       Interrupt& interrupt, const Clock& clock) {
+  ISOPOP_TRY_ASSIGN(const LaunchSettings settings, settings_of(options));
+  return launch_network({.topology = topology,
+                         .state = state,
+                         .settings = settings,
+                         .timeout = timeout,
+                         .starting_max = options.starting_max,
+                         .progress = progress_of(options)},
+                        interrupt, clock);
+}
+
+Result<LaunchOutcome> launch_containers(const UpOptions& options, const Topology& topology,
+                                        const StateFolder& state, std::chrono::nanoseconds timeout,
+                                        Interrupt& interrupt, const Clock& clock) {
+  if (!options.mmdb.empty()) {
+    return invalid_argument("--mmdb is for --engine processes: containers have no such file");
+  }
+  ISOPOP_TRY_ASSIGN(const std::filesystem::path file, find_topology(options.topology));
+  ISOPOP_TRY_ASSIGN(const std::filesystem::path absolute, absolute_path(file));
+  return launch_compose({.topology = topology,
+                         .state = state,
+                         .image = options.image,
+                         .port = options.port,
+                         .pops_per_container = options.pops_per_container,
+                         .topology_file = absolute.string(),
+                         .log = {.level = options.log_level, .format = options.log_format},
+                         .timeout = timeout,
+                         .starting_max = options.starting_max,
+                         .progress = progress_of(options)},
+                        interrupt, clock);
+}
+
 int run_up(const UpOptions& options) {
-  const Result<std::chrono::nanoseconds> timeout = parse_duration(options.timeout);
+  const bool is_compose = options.engine == "compose";
+  // Containers take their time: about half a second of CPU each.
+  const Result<std::chrono::nanoseconds> timeout =
+      parse_duration(options.timeout.value_or(is_compose ? "10 min" : "3 min"));
   if (!timeout.ok()) return fail(timeout.error().with_context("--timeout"), kExitUsage);
   // Before any thread starts, so that they all leave the signals to it.
   Result<Interrupt> interrupt = Interrupt::create();
@@ -109,24 +161,34 @@ int run_up(const UpOptions& options) {
   }
   const Result<StateFolder> state = StateFolder::at(options.state);
   if (!state.ok()) return fail(state.error(), kExitUsage);
-  const Result<LaunchSettings> settings = settings_of(options);
-  if (!settings.ok()) return fail(settings.error(), kExitFailed);
 
-  const LaunchOptions launch{
-      .topology = std::move(topology).value(),
-      .state = state.value(),
-      .settings = settings.value(),
-      .timeout = timeout.value(),
-      .starting_max = options.starting_max,
-      .progress = options.is_quiet ? Progress::Style::kSilent : Progress::style_of_standard_error(),
-  };
   const SystemClock clock;
-  const Result<LaunchOutcome> outcome = launch_network(launch, interrupt.value(), clock);
+  const auto launch = is_compose ? launch_containers : launch_processes;
+  const Result<LaunchOutcome> outcome =
+      launch(options, topology.value(), state.value(), timeout.value(), interrupt.value(), clock);
   if (!outcome.ok()) return fail(outcome.error(), exit_code_of(outcome.error()));
   const std::string state_option =
-      options.state == ".isopop" ? "" : " --state " + launch.state.path().string();
-  print_outcome(launch, outcome.value(), state_option);
+      options.state == ".isopop" ? "" : " --state " + state.value().path().string();
+  print_outcome(topology.value(), outcome.value(), state.value(), state_option);
   return kExitDone;
+}
+
+void add_engine_options(CLI::App& command, UpOptions& options) {
+  command
+      .add_option("--engine", options.engine,
+                  "processes: plain ones on this machine; compose: containers, by Docker Compose")
+      ->check(CLI::IsMember({"processes", "compose"}))
+      ->capture_default_str();
+  command.add_option("--image", options.image, "compose: the image; `./run image` builds it")
+      ->capture_default_str();
+  command.add_option("--port", options.port, "compose: of the router on this machine")
+      ->check(CLI::Range(1, 65535))
+      ->capture_default_str();
+  command
+      .add_option("--pops-per-container", options.pops_per_container,
+                  "compose: more than one saves memory and time on small machines")
+      ->check(CLI::Range(1, 1000))
+      ->capture_default_str();
 }
 
 }  // namespace
@@ -148,8 +210,9 @@ void add_up_command(CLI::App& app, Command& chosen) {
       ->check(CLI::IsMember({"pristine", "fresh", "warm", "container"}));
   command->add_option("--seed", options->seed, "Root of everything the router draws");
   command->add_option("--mmdb", options->mmdb, "MaxMind database: client address to place");
-  command->add_option("--timeout", options->timeout, "How long to wait until all is ready")
-      ->capture_default_str();
+  add_engine_options(*command, *options);
+  command->add_option("--timeout", options->timeout,
+                      "How long to wait until all is ready. Default: 3 min, of containers 10 min");
   command->add_option("--log-level", options->log_level, "Of the programs it starts")
       ->check(CLI::IsMember({"debug", "info", "warning", "error"}))
       ->capture_default_str();
@@ -157,7 +220,7 @@ void add_up_command(CLI::App& app, Command& chosen) {
       ->check(CLI::IsMember({"text", "json"}))
       ->capture_default_str();
   command->add_option("--starting-max", options->starting_max,
-                      "PoPs starting at the same time; 0: eight for each processor");
+                      "PoPs starting at the same time; 0: eight for each processor, containers 32");
   command->add_flag("--quiet", options->is_quiet, "No progress");
   command->callback([options, &chosen] { chosen.run = [options] { return run_up(*options); }; });
 }

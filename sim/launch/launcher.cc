@@ -210,6 +210,12 @@ Result<std::optional<LaunchRecord>> look_for_running(const LaunchOptions& option
   ISOPOP_TRY_ASSIGN(const std::vector<RunningProcess> processes,
                     find_processes(options.state.path()));
   const std::optional<LaunchRecord> record = options.state.read_record();
+  if (record && record->engine == LaunchRecord::Engine::kCompose) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 fmt::format("a network of containers runs in {0}: stop it first with `isopop down "
+                             "--state {0}`, or give another folder with --state",
+                             options.state.path().string())};
+  }
   // No note that all was ready: an earlier launcher was killed.
   if (processes.empty() || !record || !record->is_complete) return std::optional<LaunchRecord>();
   const std::string how_to_stop =
@@ -220,7 +226,7 @@ Result<std::optional<LaunchRecord>> look_for_running(const LaunchOptions& option
         fmt::format("another network ('{}', {} PoPs) is running in {}: {}", record->topology,
                     record->pops, options.state.path().string(), how_to_stop)};
   }
-  const ControlClient control(record->block.control_rpc());
+  const ControlClient control(record->control_rpc);
   const Result<ControlStatus> status = control.status(kAnswerTimeout);
   if (!status.ok() || status.value().pops_ready < record->pops ||
       status.value().router_addresses.empty()) {
@@ -249,7 +255,7 @@ Result<LaunchOutcome> launch_network(const LaunchOptions& options, Interrupt& in
   ISOPOP_TRY_ASSIGN(const UniqueFd lock, lock_state(options.state));
   ISOPOP_TRY_ASSIGN(const std::optional<LaunchRecord> running, look_for_running(options, digest));
   if (running) {
-    return LaunchOutcome{.block = running->block, .took = clock.now() - begin, .was_running = true};
+    return LaunchOutcome{.record = *running, .took = clock.now() - begin, .was_running = true};
   }
   ISOPOP_TRY(clear_up(options.state, clock));
   ISOPOP_TRY(options.state.begin_logs());
@@ -258,7 +264,10 @@ Result<LaunchOutcome> launch_network(const LaunchOptions& options, Interrupt& in
                       .digest = digest,
                       .pops = options.topology.pops.size(),
                       .isolation = options.topology.pop.isolation,
-                      .block = claimed.block,
+                      .control_rpc = claimed.block.control_rpc(),
+                      .control_http = claimed.block.control_http(),
+                      .router = claimed.block.router(),
+                      .first_pop = claimed.block.pop(0),
                       .is_complete = false};
   ISOPOP_TRY(options.state.write_record(record));
 
@@ -273,7 +282,7 @@ Result<LaunchOutcome> launch_network(const LaunchOptions& options, Interrupt& in
     return outcome.error();
   }
   launch.release();
-  return LaunchOutcome{.block = claimed.block, .took = clock.now() - begin, .was_running = false};
+  return LaunchOutcome{.record = record, .took = clock.now() - begin, .was_running = false};
 }
 
 }  // namespace isopop::sim

@@ -6,7 +6,6 @@
 
 #include "common/result/result.h"
 #include "common/time/clock.h"
-#include "sim/launch/address_block.h"
 #include "sim/launch/interrupt.h"
 #include "sim/launch/launch_plan.h"
 #include "sim/launch/progress.h"
@@ -27,7 +26,7 @@ struct LaunchOptions {
 };
 
 struct LaunchOutcome {
-  AddressBlock block;
+  LaunchRecord record;
   std::chrono::nanoseconds took{};
   bool was_running = false;  // the same network was up already; nothing was started
 };

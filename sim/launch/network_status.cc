@@ -37,8 +37,8 @@ void add_process(NetworkStatus& status, const RunningProcess& process) {
 }
 
 void ask_control(NetworkStatus& status, const Clock& clock) {
-  if (!status.block || !status.control) return;
-  const ControlClient control(status.block->control_rpc());
+  if (status.control_rpc.empty() || !status.control) return;
+  const ControlClient control(status.control_rpc);
   const Result<ControlStatus> answer = control.status(kAnswerTimeout);
   if (!answer.ok()) return;
   status.control_answers = true;
@@ -65,7 +65,7 @@ NetworkStatus::State judge(const NetworkStatus& status, bool is_complete) {
   if (!anything) return NetworkStatus::State::kStopped;
   if (!is_complete) return NetworkStatus::State::kStarting;
   const bool all = status.control_answers && status.router && status.router_connected &&
-                   status.pops_running >= status.pops_wanted &&
+                   status.pops_running >= status.pop_units_wanted &&
                    status.pops_ready >= status.pops_wanted;
   return all ? NetworkStatus::State::kReady : NetworkStatus::State::kDegraded;
 }
@@ -86,7 +86,9 @@ nlohmann::ordered_json sandbox_json(const std::vector<PopReport>& pops) {
 std::string process_line(const std::optional<NetworkStatus::Process>& process,
                          std::string_view address, std::string_view condition) {
   if (!process) return "not running";
-  return fmt::format("{}  {}  pid {}  {}", condition, address, process->pid,
+  const std::string where = process->container.empty() ? fmt::format("pid {}", process->pid)
+                                                       : "container " + process->container;
+  return fmt::format("{}  {}  {}  {}", condition, address, where,
                      format_bytes(process->memory_bytes));
 }
 
@@ -98,7 +100,9 @@ std::uint64_t NetworkStatus::total_memory_bytes() const {
 }
 
 std::uint64_t NetworkStatus::memory_bytes_per_pop() const {
-  return pops_running == 0 ? 0 : pops_memory_bytes / pops_running;
+  // A container may hold several.
+  const std::size_t counted = engine == LaunchRecord::Engine::kCompose ? pops_ready : pops_running;
+  return counted == 0 ? 0 : pops_memory_bytes / counted;
 }
 
 std::string_view to_string(NetworkStatus::State state) {
@@ -121,34 +125,45 @@ Result<NetworkStatus> inspect_network(const StateFolder& state, const Clock& clo
   status.state_folder = state.path().string();
   ISOPOP_TRY_ASSIGN(const std::vector<RunningProcess> processes, find_processes(state.path()));
   const std::optional<LaunchRecord> record = state.read_record();
-  if (record) {
-    status.topology = record->topology;
-    status.isolation = record->isolation;
-    status.pops_wanted = record->pops;
-    status.block = record->block;
-  }
+  if (record) begin_status(status, *record);
   for (const RunningProcess& process : processes) add_process(status, process);
-  ask_control(status, clock);
-  status.state = judge(status, record && record->is_complete);
+  complete_status(status, record && record->is_complete, clock);
   return status;
+}
+
+void begin_status(NetworkStatus& status, const LaunchRecord& record) {
+  status.topology = record.topology;
+  status.isolation = record.isolation;
+  status.pops_wanted = record.pops;
+  status.pop_units_wanted = record.pops;
+  status.engine = record.engine;
+  status.project = record.project;
+  status.control_rpc = record.control_rpc;
+  status.router_address = record.router;
+}
+
+void complete_status(NetworkStatus& status, bool is_complete, const Clock& clock) {
+  ask_control(status, clock);
+  status.state = judge(status, is_complete);
 }
 
 std::string format_table(const NetworkStatus& status) {
   if (status.state == NetworkStatus::State::kStopped) {
     return fmt::format("nothing is running in {}\n", status.state_folder);
   }
+  const bool is_compose = status.engine == LaunchRecord::Engine::kCompose;
   std::string text = fmt::format("network        {}  {}  up {}\n", status.topology,
                                  to_string(status.state), format_duration(status.uptime));
+  if (is_compose) text += fmt::format("engine         compose, project {}\n", status.project);
   text += fmt::format("control plane  {}\n",
-                      process_line(status.control, status.block ? status.block->control_rpc() : "",
+                      process_line(status.control, status.control_rpc,
                                    status.control_answers ? "answers" : "gives no answer"));
-  text += fmt::format(
-      "router         {}\n",
-      process_line(status.router, status.block ? "http://" + status.block->router() : "",
-                   status.router_connected ? "connected" : "not connected"));
-  text += fmt::format("PoPs           {} ready, {} starting, {} down, of {}; {} processes\n",
+  text += fmt::format("router         {}\n",
+                      process_line(status.router, "http://" + status.router_address,
+                                   status.router_connected ? "connected" : "not connected"));
+  text += fmt::format("PoPs           {} ready, {} starting, {} down, of {}; {} {}\n",
                       status.pops_ready, status.pops_starting, status.pops_down, status.pops_wanted,
-                      status.pops_running);
+                      status.pops_running, is_compose ? "containers" : "processes");
   if (!status.pops_not_ready.empty()) {
     text += fmt::format("not ready      {}\n", fmt::join(status.pops_not_ready, " "));
   }
@@ -157,8 +172,8 @@ std::string format_table(const NetworkStatus& status) {
   for (const std::string& line : summarize_sandboxes(status.pops)) {
     text += fmt::format("{:<14} {}\n", std::exchange(label, ""), line);
   }
-  text += fmt::format("workers        {}\nexecutors      {}  {}\n", status.workers,
-                      status.executors, format_bytes(status.executors_memory_bytes));
+  text += fmt::format("workers        {}\nexecutors      {}{}\n", status.workers, status.executors,
+                      is_compose ? "" : "  " + format_bytes(status.executors_memory_bytes));
   text += fmt::format("memory         {} in all, {} a PoP with its executors\n",
                       format_bytes(status.total_memory_bytes()),
                       format_bytes(status.memory_bytes_per_pop()));
@@ -171,19 +186,20 @@ std::string format_json(const NetworkStatus& status) {
                           const std::string& address) {
     return nlohmann::ordered_json{{"running", process.has_value()},
                                   {"pid", process ? process->pid : 0},
+                                  {"container", process ? process->container : ""},
                                   {"address", address},
                                   {"memory_bytes", process ? process->memory_bytes : 0}};
   };
-  nlohmann::ordered_json control =
-      program(status.control, status.block ? status.block->control_rpc() : "");
+  nlohmann::ordered_json control = program(status.control, status.control_rpc);
   control["answers"] = status.control_answers;
-  nlohmann::ordered_json router =
-      program(status.router, status.block ? status.block->router() : "");
+  nlohmann::ordered_json router = program(status.router, status.router_address);
   router["connected"] = status.router_connected;
   const nlohmann::ordered_json json = {
       {"state", to_string(status.state)},
       {"topology", status.topology},
       {"isolation", status.isolation},
+      {"engine", to_string(status.engine)},
+      {"project", status.project},
       {"state_folder", status.state_folder},
       {"uptime_s", std::chrono::duration<double>(status.uptime).count()},
       {"control", control},

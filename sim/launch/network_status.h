@@ -24,15 +24,19 @@ struct NetworkStatus {
   };
 
   struct Process {
-    pid_t pid = 0;
-    std::uint64_t memory_bytes = 0;  // proportional set size
+    pid_t pid = 0;  // 0: in a container
+    std::string container;
+    std::uint64_t memory_bytes = 0;  // proportional set size; of a container what its cgroup counts
   };
 
   State state = State::kStopped;
   std::string topology;
   std::string isolation;  // of workers that do not say
   std::string state_folder;
-  std::optional<AddressBlock> block;
+  LaunchRecord::Engine engine = LaunchRecord::Engine::kProcesses;
+  std::string project;      // of Compose
+  std::string control_rpc;  // "127.20.0.1:7070"
+  std::string router_address;
   std::optional<Process> control;
   bool control_answers = false;
   std::chrono::nanoseconds uptime{};  // of the control plane
@@ -40,8 +44,9 @@ struct NetworkStatus {
   std::optional<Process> router;
   bool router_connected = false;
   std::size_t pops_wanted = 0;
-  std::size_t pops_running = 0;  // processes
-  std::size_t pops_ready = 0;    // as the control plane says
+  std::size_t pops_running = 0;      // processes, or containers of PoPs
+  std::size_t pop_units_wanted = 0;  // of these, how many there should be
+  std::size_t pops_ready = 0;        // as the control plane says
   std::size_t pops_starting = 0;
   std::size_t pops_down = 0;
   std::vector<PopReport> pops;              // that the control plane knows of and that are not down
@@ -58,6 +63,11 @@ struct NetworkStatus {
 
 // Takes a few milliseconds a process: the kernel walks each one's memory.
 [[nodiscard]] Result<NetworkStatus> inspect_network(const StateFolder& state, const Clock& clock);
+
+// What does not depend on the engine: what the record says before the processes are looked at, what
+// the control plane says after it, and what to call all of it.
+void begin_status(NetworkStatus& status, const LaunchRecord& record);
+void complete_status(NetworkStatus& status, bool is_complete, const Clock& clock);
 
 // For people, several lines.
 [[nodiscard]] std::string format_table(const NetworkStatus& status);

@@ -16,7 +16,9 @@ namespace fs = std::filesystem;
 
 constexpr std::uint64_t kRecordBytesMax = 64 * 1024;
 // Files that say where a program of the running network is.
-constexpr std::array kRunFiles = {"control.endpoint", "router.endpoint", "launch.json"};
+constexpr std::array kRunFiles = {"control.endpoint", "router.endpoint", "launch.json",
+                                  "compose.yaml", ".env"};
+constexpr std::string_view kComposeWord = "compose";
 // What the programs keep from one run to the next.
 constexpr std::array kKeptEntries = {
     "control.lock",       "control.db", "control.db-wal", "control.db-shm",
@@ -40,6 +42,10 @@ bool is_run_file(const fs::directory_entry& entry) {
 }
 
 }  // namespace
+
+std::string_view to_string(LaunchRecord::Engine engine) {
+  return engine == LaunchRecord::Engine::kCompose ? kComposeWord : "processes";
+}
 
 Result<StateFolder> StateFolder::at(const std::string& path) {
   if (path.empty()) return invalid_argument("the state folder has no name");
@@ -84,15 +90,19 @@ std::optional<LaunchRecord> StateFolder::read_record() const {
       nlohmann::json::parse(text.value(), nullptr, /*allow_exceptions=*/false);
   if (!json.is_object()) return std::nullopt;
   try {
-    const Ports ports{.control_rpc = json.at("control_rpc_port").get<std::uint16_t>(),
-                      .control_http = json.at("control_http_port").get<std::uint16_t>(),
-                      .http = json.at("http_port").get<std::uint16_t>()};
-    return LaunchRecord{.topology = json.at("topology").get<std::string>(),
-                        .digest = json.at("digest").get<std::string>(),
-                        .pops = json.at("pops").get<std::size_t>(),
-                        .isolation = json.at("isolation").get<std::string>(),
-                        .block = AddressBlock(json.at("block").get<int>(), ports),
-                        .is_complete = json.at("complete").get<bool>()};
+    const bool is_compose = json.at("engine").get<std::string>() == kComposeWord;
+    return LaunchRecord{
+        .topology = json.at("topology").get<std::string>(),
+        .digest = json.at("digest").get<std::string>(),
+        .pops = json.at("pops").get<std::size_t>(),
+        .isolation = json.at("isolation").get<std::string>(),
+        .engine = is_compose ? LaunchRecord::Engine::kCompose : LaunchRecord::Engine::kProcesses,
+        .project = json.at("project").get<std::string>(),
+        .control_rpc = json.at("control_rpc").get<std::string>(),
+        .control_http = json.at("control_http").get<std::string>(),
+        .router = json.at("router").get<std::string>(),
+        .first_pop = json.at("first_pop").get<std::string>(),
+        .is_complete = json.at("complete").get<bool>()};
   } catch (const nlohmann::json::exception&) {
     return std::nullopt;
   }
@@ -104,10 +114,12 @@ Result<void> StateFolder::write_record(const LaunchRecord& record) const {
       {"digest", record.digest},
       {"pops", record.pops},
       {"isolation", record.isolation},
-      {"block", record.block.number()},
-      {"control_rpc_port", record.block.ports().control_rpc},
-      {"control_http_port", record.block.ports().control_http},
-      {"http_port", record.block.ports().http},
+      {"engine", to_string(record.engine)},
+      {"project", record.project},
+      {"control_rpc", record.control_rpc},
+      {"control_http", record.control_http},
+      {"router", record.router},
+      {"first_pop", record.first_pop},
       {"complete", record.is_complete},
   };
   return write_file_atomically(path_ / "launch.json", json.dump(2) + "\n");

@@ -8,21 +8,29 @@
 
 #include "common/files/files.h"
 #include "common/result/result.h"
-#include "sim/launch/address_block.h"
 
 namespace isopop::sim {
 
 // What `isopop up` notes about the network it starts, for people and for the next up, status and
 // down. Only a note: which processes run is always asked of the kernel.
 struct LaunchRecord {
+  enum class Engine { kProcesses, kCompose };
+
   std::string topology;  // its name
-  std::string digest;    // of all that decides what runs; see launch_digest()
+  std::string digest;    // of all that decides what runs
   std::size_t pops = 0;
   std::string isolation;  // of workers that do not say
-  AddressBlock block{AddressBlock::kFirst, Ports{}};
-  bool is_complete =
-      false;  // every program was ready; false while starting, and after a start was killed
+  Engine engine = Engine::kProcesses;
+  std::string project;  // kCompose: the name that Compose has for it
+  // Where its programs are asked, "127.20.0.1:7070"; in containers not known before it is complete.
+  std::string control_rpc;
+  std::string control_http;
+  std::string router;
+  std::string first_pop;     // processes only
+  bool is_complete = false;  // every program was ready; false while starting, and after a start was
+                             // killed
 };
+[[nodiscard]] std::string_view to_string(LaunchRecord::Engine engine);
 
 // The folder in which all that belongs to one network lies: DIR/control.db, DIR/control.endpoint,
 // DIR/router.endpoint, DIR/logs/NAME.log, DIR/pops/…, DIR/launch.json. Its absolute path is in the

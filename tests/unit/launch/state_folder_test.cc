@@ -31,7 +31,11 @@ TEST_F(StateFolderTest, RemembersALaunch) {
                             .digest = "abc",
                             .pops = 6,
                             .isolation = "container",
-                            .block = AddressBlock(33, Ports{.http = 8081}),
+                            .engine = LaunchRecord::Engine::kCompose,
+                            .project = "isopop-1234",
+                            .control_rpc = "10.220.0.2:7070",
+                            .control_http = "10.220.0.2:7071",
+                            .router = "127.0.0.1:8081",
                             .is_complete = true};
   ASSERT_TRUE(state_.write_record(record).ok());
   const std::optional<LaunchRecord> read = state_.read_record();
@@ -40,7 +44,11 @@ TEST_F(StateFolderTest, RemembersALaunch) {
   EXPECT_EQ(read->digest, "abc");
   EXPECT_EQ(read->pops, 6U);
   EXPECT_EQ(read->isolation, "container");
-  EXPECT_EQ(read->block.router(), "127.33.0.2:8081");
+  EXPECT_EQ(read->engine, LaunchRecord::Engine::kCompose);
+  EXPECT_EQ(read->project, "isopop-1234");
+  EXPECT_EQ(read->control_rpc, "10.220.0.2:7070");
+  EXPECT_EQ(read->control_http, "10.220.0.2:7071");
+  EXPECT_EQ(read->router, "127.0.0.1:8081");
   EXPECT_TRUE(read->is_complete);
 }
 
