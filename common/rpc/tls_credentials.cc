@@ -51,9 +51,9 @@ std::shared_ptr<grpc::ServerCredentials> server_credentials(const TlsFiles& tls)
 
 std::string explain_tls(const grpc::Status& status, const TlsFiles& tls) {
   if (status.error_code() != grpc::StatusCode::UNAVAILABLE) return {};
-  const std::string_view said = status.error_message();
-  const auto says = [said](std::string_view words) {
-    return said.find(words) != std::string_view::npos;
+  const std::string said = status.error_message();
+  const auto says = [&said](std::string_view words) {
+    return said.find(words) != std::string::npos;
   };
   // gRPC tells the causes apart in its message only. A connection that was there and was lost has
   // nothing to do with TLS.
@@ -61,7 +61,7 @@ std::string explain_tls(const grpc::Status& status, const TlsFiles& tls) {
   const bool was_hung_up = says("Socket closed") || says("Connection reset");
   if (!tls.are_given()) {
     if (!was_hung_up) return {};
-    return "it hung up, as one does that speaks TLS; then give --tls-cert, --tls-key and --tls-ca";
+    return "it hung up at once; if it speaks TLS, give --tls-cert, --tls-key and --tls-ca";
   }
   if (was_hung_up) return explain_refusal(tls);
   if (says("wrong version number")) {

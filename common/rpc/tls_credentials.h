@@ -16,7 +16,7 @@ namespace isopop::rpc {
 [[nodiscard]] std::shared_ptr<grpc::ServerCredentials> server_credentials(const TlsFiles& tls);
 
 // Why a call found no connection, where that is a matter of TLS: a clause about the other side, as
-// "it speaks TLS; ...". Empty when it is something else, or nothing is wrong.
+// "it does not speak TLS; ...". Empty when it is something else, or nothing is wrong.
 [[nodiscard]] std::string explain_tls(const grpc::Status& status, const TlsFiles& tls);
 
 }  // namespace isopop::rpc

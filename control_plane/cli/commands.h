@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "common/result/result.h"
+#include "common/rpc/tls_files.h"
 #include "control_plane/cli/exit_code.h"
 #include "control_plane/cli/terminal.h"
 
@@ -18,6 +19,7 @@ struct GlobalOptions {
   std::string endpoint;  // empty: the file in `state` says
   std::string state = ".isopop";
   OutputFormat output = OutputFormat::kTable;
+  rpc::TlsFiles tls;
 };
 
 // What is empty, the folder's worker.yaml may say.

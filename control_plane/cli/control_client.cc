@@ -8,6 +8,7 @@
 
 #include "common/files/files.h"
 #include "common/rpc/rpc.h"
+#include "common/rpc/tls_credentials.h"
 #include "common/text/text.h"
 #include "control_plane/rpc/error_details.h"
 
@@ -26,6 +27,16 @@ constexpr std::size_t kPieceBytes = 256 * 1024;
 void set_deadline(grpc::ClientContext& context, std::chrono::nanoseconds timeout) {
   const gpr_timespec span = gpr_time_from_nanos(timeout.count(), GPR_TIMESPAN);
   context.set_deadline(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), span));
+}
+
+// A channel does not say why it has no connection, but a call through it does.
+std::string why_not_by_tls(const std::shared_ptr<grpc::Channel>& channel,
+                           const rpc::TlsFiles& tls) {
+  grpc::ClientContext context;
+  set_deadline(context, kConnectTimeout);
+  v1::Status response;
+  const grpc::Status status = v1::Control::NewStub(channel)->GetStatus(&context, {}, &response);
+  return rpc::explain_tls(status, tls);
 }
 
 }  // namespace
@@ -54,8 +65,10 @@ Result<std::string> find_endpoint(const std::string& endpoint, const std::string
 ControlClient::ControlClient(std::string address, std::shared_ptr<grpc::Channel> channel)
     : address_(std::move(address)), stub_(v1::Control::NewStub(channel)) {}
 
-Result<std::unique_ptr<ControlClient>> ControlClient::connect(const std::string& address) {
-  std::shared_ptr<grpc::Channel> channel = rpc::connect(address);
+Result<std::unique_ptr<ControlClient>> ControlClient::connect(const std::string& address,
+                                                              const rpc::TlsFiles& tls) {
+  ISOPOP_TRY(rpc::check_tls_files(tls));
+  std::shared_ptr<grpc::Channel> channel = rpc::connect(address, tls);
   const auto connected_within = [&channel](std::chrono::seconds timeout) {
     return channel->WaitForConnected(gpr_time_add(
         gpr_now(GPR_CLOCK_MONOTONIC), gpr_time_from_seconds(timeout.count(), GPR_TIMESPAN)));
@@ -64,7 +77,12 @@ Result<std::unique_ptr<ControlClient>> ControlClient::connect(const std::string&
       connected_within(kConnectTimeout) ||
       (channel->GetState(false) == GRPC_CHANNEL_CONNECTING && connected_within(kGreetingTimeout));
   if (!connected) {
-    return unavailable(fmt::format("the control plane at {} does not answer", address));
+    const std::string about_tls = why_not_by_tls(channel, tls);
+    if (about_tls.empty()) {
+      return unavailable(fmt::format("the control plane at {} does not answer", address));
+    }
+    return Error{ErrorCode::kUnauthenticated,
+                 fmt::format("no connection to the control plane at {}: {}", address, about_tls)};
   }
   return std::unique_ptr<ControlClient>(new ControlClient(address, std::move(channel)));
 }

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "common/result/result.h"
+#include "common/rpc/tls_files.h"
 #include "isopop/v1/control.grpc.pb.h"
 
 namespace isopop::control::cli {
@@ -20,8 +21,10 @@ struct CallError {
 // The control plane as popctl sees it: blocking calls with deadlines. Not thread-safe.
 class ControlClient final {
  public:
-  // UNAVAILABLE, with the address, when nobody takes the connection within two seconds.
-  [[nodiscard]] static Result<std::unique_ptr<ControlClient>> connect(const std::string& address);
+  // UNAVAILABLE, with the address, when nobody takes the connection within two seconds;
+  // UNAUTHENTICATED when TLS is why; any other error is about the files.
+  [[nodiscard]] static Result<std::unique_ptr<ControlClient>> connect(const std::string& address,
+                                                                      const rpc::TlsFiles& tls);
 
   [[nodiscard]] Result<v1::ListWorkersResponse> list_workers();
   [[nodiscard]] Result<v1::ListVersionsResponse> list_versions(const std::string& worker);

@@ -11,6 +11,7 @@
 #include <string>
 
 #include "common/app/app.h"
+#include "common/rpc/tls_options.h"
 #include "common/text/text.h"
 #include "common/units/units.h"
 #include "control_plane/cli/commands.h"
@@ -60,6 +61,7 @@ class CommandLine final {
     app_.add_option("-o,--output", global_.output, "table or json")
         ->transform(CLI::CheckedTransformer(formats))
         ->option_text("table|json");
+    rpc::add_tls_options(app_, global_.tls, "POPCTL");
     add_deploy();
     add_lists();
     add_invoke();

@@ -21,13 +21,18 @@ Session open_session(const GlobalOptions& global) {
                               endpoint.error().message, is_usage ? std::string_view() : kStartHint);
     return session;
   }
-  Result<std::unique_ptr<ControlClient>> client = ControlClient::connect(endpoint.value());
+  Result<std::unique_ptr<ControlClient>> client =
+      ControlClient::connect(endpoint.value(), global.tls);
   if (client.ok()) {
     session.client = std::move(client).value();
-  } else {
-    session.failure =
-        session.terminal.fail(ExitCode::kUnreachable, client.error().message, kStartHint);
+    return session;
   }
+  const ErrorCode code = client.error().code;
+  const bool is_unreachable =
+      code == ErrorCode::kUnavailable || code == ErrorCode::kUnauthenticated;
+  session.failure = session.terminal.fail(
+      is_unreachable ? ExitCode::kUnreachable : ExitCode::kUnexpected, client.error().message,
+      code == ErrorCode::kUnavailable ? kStartHint : std::string_view());
   return session;
 }
 

@@ -69,10 +69,12 @@ class ControlPlane final {
     ISOPOP_TRY_ASSIGN(http_, StatusEndpoint::create(io_, http_listen, loop_, metrics_));
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
-    ISOPOP_TRY_ASSIGN(grpc_, rpc::Server::create(options.listen, {&control_, &distribution_}));
+    ISOPOP_TRY_ASSIGN(
+        grpc_, rpc::Server::create(options.listen, {&control_, &distribution_}, options.tls));
     loop_.start_ticking();
     wait_for_signal();
-    log_info("listening on {} (gRPC) and {} (HTTP)", grpc_->address(), http_->address());
+    log_info("listening on {} (gRPC{}) and {} (HTTP)", grpc_->address(),
+             options.tls.are_given() ? ", mutual TLS" : "", http_->address());
     return {};
   }
 

@@ -1,4 +1,5 @@
 #include "common/app/app.h"
+#include "common/rpc/tls_options.h"
 #include "control_plane/server/control_plane.h"
 
 int main(int argc, char** argv) {
@@ -17,6 +18,7 @@ int main(int argc, char** argv) {
             ->capture_default_str();
         app.add_option("--executor", options.executor,
                        "isopop-executor, to check workers with (default: beside this program)");
+        isopop::rpc::add_tls_options(app, options.tls);
       },
       [&options] { return isopop::control::run_control_plane(options); });
 }

@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "common/app/app.h"
+#include "common/rpc/tls_options.h"
 #include "pop_node/main/options.h"
 #include "pop_node/main/pop_program.h"
 
@@ -113,6 +114,7 @@ int main(int argc, char** argv) {
         add_options(app, options);
         add_pool_options(app, options);
         add_worker_limits(app, options);
+        isopop::rpc::add_tls_options(app, options.tls);
       },
       [&options] { return isopop::pop::run_pop(options); });
 }

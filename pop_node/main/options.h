@@ -4,6 +4,8 @@
 #include <cstdint>
 #include <string>
 
+#include "common/rpc/tls_files.h"
+
 namespace isopop::pop {
 
 // Everything a PoP can be told, as text where it has a unit. Defaults are what people get who say
@@ -17,6 +19,7 @@ struct Options {
   double longitude_deg = 0;
   std::string listen = "127.0.0.1:0";
   std::string control = "127.0.0.1:7070";
+  rpc::TlsFiles tls;              // towards the control plane
   std::string state = ".isopop";  // this PoP's own is below it, in pops/ID
   std::string executor;           // "": the one beside this program
 

@@ -232,6 +232,7 @@ void connect(WorkerCatalog& catalog, ExecutorPool& pool, PopMetrics& metrics) {
 
 Result<void> run_pop(const Options& options) {
   ISOPOP_TRY_ASSIGN(const Settings settings, understand(options));
+  ISOPOP_TRY(rpc::check_tls_files(options.tls));
   ISOPOP_TRY_ASSIGN(std::unique_ptr<VersionStore> store,
                     VersionStore::create(settings.state / "pops" / options.id));
   // A reader of our log that goes away must not take the PoP with it.
@@ -266,6 +267,7 @@ Result<void> run_pop(const Options& options) {
   distribution = std::make_unique<DistributionClient>(
       io, clock, catalog,
       DistributionClientOptions{.control_address = options.control,
+                                .tls = options.tls,
                                 .description = describe(options, server->address())},
       [&pool, &metrics] {
         v1::Heartbeat heartbeat;

@@ -14,6 +14,7 @@
 #include "common/log/log.h"
 #include "common/random/random.h"
 #include "common/rpc/rpc.h"
+#include "common/rpc/tls_credentials.h"
 #include "isopop/v1/distribution.grpc.pb.h"
 
 namespace isopop::pop {
@@ -58,7 +59,7 @@ class DistributionClient::Impl final : public std::enable_shared_from_this<Impl>
         catalog_(catalog),
         options_(std::move(options)),
         heartbeat_(std::move(heartbeat)),
-        stub_(v1::Distribution::NewStub(rpc::connect(options_.control_address))),
+        stub_(v1::Distribution::NewStub(rpc::connect(options_.control_address, options_.tls))),
         retry_(io),
         beat_(io),
         jitter_(entropy64(), "pop_node/distribution/" + options_.description.identity.id()),
@@ -163,6 +164,7 @@ class DistributionClient::Impl final : public std::enable_shared_from_this<Impl>
       log_info("connected to the control plane at {}", options_.control_address);
       backoff_ = options_.backoff_min;
       has_complained_ = false;
+      said_about_tls_.clear();
     }
     for (v1::PopMessage& answer : answers.value()) {
       if (answer.has_nack()) log_warning("rejected a push: {}", answer.nack().error());
@@ -174,6 +176,7 @@ class DistributionClient::Impl final : public std::enable_shared_from_this<Impl>
 
   void on_finished() {
     const Error error = stream_->given_up.value_or(rpc::to_error(stream_->status));
+    const std::string about_tls = rpc::explain_tls(stream_->status, options_.tls);
     const bool was_refused = error.code == ErrorCode::kPermissionDenied;
     stream_.reset();
     milliseconds delay = backoff_;
@@ -182,11 +185,7 @@ class DistributionClient::Impl final : public std::enable_shared_from_this<Impl>
       log_error("the control plane at {} refuses this PoP: {}", options_.control_address,
                 error.message);
     } else {
-      // Once an outage, not once a try.
-      if (!std::exchange(has_complained_, true)) {
-        log_warning("no control plane at {} ({}); serving what is here and trying on",
-                    options_.control_address, error.message);
-      }
+      complain(error, about_tls);
       backoff_ = std::min(backoff_ * 2, options_.backoff_max);
     }
     const auto jittered =
@@ -196,6 +195,15 @@ class DistributionClient::Impl final : public std::enable_shared_from_this<Impl>
       const auto self = weak.lock();
       if (!cancelled && self && !self->is_stopped_) self->open();
     });
+  }
+
+  // Once an outage, not once a try; and once more when it turns out to be a matter of TLS.
+  void complain(const Error& error, const std::string& about_tls) {
+    const bool is_news =
+        !about_tls.empty() && std::exchange(said_about_tls_, about_tls) != about_tls;
+    if (std::exchange(has_complained_, true) && !is_news) return;
+    log_warning("no control plane at {} ({}); serving what is here and trying on",
+                options_.control_address, about_tls.empty() ? error.message : about_tls);
   }
 
   void beat() {
@@ -240,6 +248,7 @@ class DistributionClient::Impl final : public std::enable_shared_from_this<Impl>
   std::shared_ptr<Stream> stream_;
   bool was_complete_ = false;
   bool has_complained_ = false;
+  std::string said_about_tls_;
   bool is_stopped_ = false;
   std::jthread thread_;
 };

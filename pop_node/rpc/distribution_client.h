@@ -7,6 +7,7 @@
 
 #include "common/event_loop/asio.h"
 #include "common/result/result.h"
+#include "common/rpc/tls_files.h"
 #include "common/time/clock.h"
 #include "pop_node/rpc/distribution_session.h"
 
@@ -14,6 +15,7 @@ namespace isopop::pop {
 
 struct DistributionClientOptions {
   std::string control_address;
+  rpc::TlsFiles tls;
   DistributionSession::Description description;
   std::chrono::milliseconds heartbeat_period{1'000};
   // Between streams; doubled up to the bound, with full jitter. 330 PoPs come back at once.

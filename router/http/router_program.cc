@@ -152,6 +152,7 @@ asio::awaitable<void> drain(http::Server& server, asio::io_context& io) {
 
 Result<void> run_router(const RouterOptions& options) {
   ISOPOP_TRY_ASSIGN(const Settings settings, understand(options));
+  ISOPOP_TRY(rpc::check_tls_files(options.tls));
   ISOPOP_TRY_ASSIGN(const std::unique_ptr<Routing> routing, make_routing(options));
   // A reader of our log that goes away must not take the router with it.
   std::signal(SIGPIPE, SIG_IGN);
@@ -181,7 +182,8 @@ Result<void> run_router(const RouterOptions& options) {
 
   PopFeed feed(io, clock, *routing, health, pool);
   auto watch = std::make_unique<PopsWatch>(
-      PopsWatchOptions{.control_address = options.control, .router_http_address = address},
+      PopsWatchOptions{
+          .control_address = options.control, .tls = options.tls, .router_http_address = address},
       [&io, &feed](PopsChange change) {
         asio::post(io, [&feed, change = std::move(change)] { feed.apply(change); });
       });

@@ -4,12 +4,14 @@
 #include <string>
 
 #include "common/result/result.h"
+#include "common/rpc/tls_files.h"
 
 namespace isopop::router {
 
 struct RouterOptions {
   std::string listen = "127.0.0.1:8080";
   std::string control = "127.0.0.1:7070";
+  rpc::TlsFiles tls;  // towards the control plane
   std::string state = ".isopop";
   std::string net = "account";
   std::uint64_t seed = 1;

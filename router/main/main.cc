@@ -1,6 +1,7 @@
 #include <CLI/CLI.hpp>
 
 #include "common/app/app.h"
+#include "common/rpc/tls_options.h"
 #include "router/http/router_program.h"
 
 namespace {
@@ -37,6 +38,7 @@ void add_options(CLI::App& app, isopop::router::RouterOptions& options) {
   app.add_option("--pop-connections-max", options.pop_connections_max, "connections to one PoP")
       ->check(CLI::Range(1, 65'535))
       ->capture_default_str();
+  isopop::rpc::add_tls_options(app, options.tls);
 }
 
 }  // namespace

@@ -11,10 +11,19 @@
 #include "common/log/log.h"
 #include "common/random/random.h"
 #include "common/rpc/rpc.h"
+#include "common/rpc/tls_credentials.h"
 #include "isopop/v1/control.grpc.pb.h"
 
 namespace isopop::router {
 namespace {
+
+// A program that is to stop waits for the watch's thread no longer than twice this.
+constexpr std::chrono::milliseconds kConnectStep{250};
+
+gpr_timespec soon() {
+  return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                      gpr_time_from_millis(kConnectStep.count(), GPR_TIMESPAN));
+}
 
 PopState to_state(v1::PopState state) {
   switch (state) {
@@ -54,7 +63,8 @@ class PopsWatch::Worker {
   Worker(PopsWatchOptions options, OnChange on_change)
       : options_(std::move(options)),
         on_change_(std::move(on_change)),
-        stub_(v1::Control::NewStub(rpc::connect(options_.control_address))),
+        channel_(rpc::connect(options_.control_address, options_.tls)),
+        stub_(v1::Control::NewStub(channel_)),
         jitter_(entropy64(), "router/pops-watch"),
         thread_([this] { run(); }) {}
 
@@ -74,7 +84,7 @@ class PopsWatch::Worker {
   void run() {
     std::chrono::milliseconds backoff = options_.retry_first;
     bool said_lost = false;
-    while (true) {
+    while (await_connection()) {
       grpc::ClientContext context;
       // The channel connects as soon as somebody listens, instead of failing calls meanwhile.
       context.set_wait_for_ready(true);
@@ -95,6 +105,25 @@ class PopsWatch::Worker {
     }
   }
 
+  // The stream waits for a connection and would never say why there is none. This does, where it is
+  // a matter of TLS; everybody starts before the control plane now and then. False when the watch
+  // is to end.
+  bool await_connection() {
+    std::string said;
+    while (!channel_->WaitForConnected(soon())) {
+      if (is_stopping()) return false;
+      grpc::ClientContext context;
+      context.set_deadline(soon());
+      v1::Status response;
+      const grpc::Status status = stub_->GetStatus(&context, {}, &response);
+      const std::string about_tls = rpc::explain_tls(status, options_.tls);
+      if (about_tls.empty() || std::exchange(said, about_tls) == about_tls) continue;
+      log_warning("no connection to the control plane at {}: {}", options_.control_address,
+                  about_tls);
+    }
+    return !is_stopping();
+  }
+
   // How many updates came before the stream ended.
   std::size_t read_stream(grpc::ClientContext& context) {
     v1::WatchPopsRequest request;
@@ -109,6 +138,11 @@ class PopsWatch::Worker {
     const grpc::Status status = reader->Finish();
     log_debug("WatchPops ended: {}", status.error_message());
     return updates;
+  }
+
+  bool is_stopping() {
+    const std::lock_guard lock(mutex_);
+    return stopping_;
   }
 
   // False when the watch is to end.
@@ -128,6 +162,7 @@ class PopsWatch::Worker {
 
   const PopsWatchOptions options_;
   const OnChange on_change_;
+  const std::shared_ptr<grpc::Channel> channel_;
   const std::unique_ptr<v1::Control::Stub> stub_;
   RandomStream jitter_;  // of the thread
   std::mutex mutex_;

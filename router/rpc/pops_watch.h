@@ -5,12 +5,14 @@
 #include <memory>
 #include <string>
 
+#include "common/rpc/tls_files.h"
 #include "router/health/pop_directory.h"
 
 namespace isopop::router {
 
 struct PopsWatchOptions {
   std::string control_address;  // gRPC, "127.20.0.1:7070"
+  rpc::TlsFiles tls;
   std::string
       router_http_address;  // told to the control plane, so that popctl finds the front door
   std::chrono::milliseconds retry_first{200};

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/rpc/rpc.h"
+#include "common/rpc/tls_credentials.h"
 #include "isopop/v1/control.grpc.pb.h"
 
 namespace isopop::sim {
@@ -37,11 +38,19 @@ std::vector<SandboxMeasure> to_measures(const v1::SandboxReport& report) {
 
 struct ControlClient::Connection {
   std::unique_ptr<v1::Control::Stub> stub;
+  rpc::TlsFiles tls;
+
+  [[nodiscard]] Error describe(const grpc::Status& outcome) const {
+    Error error = rpc::to_error(outcome);
+    const std::string about_tls = rpc::explain_tls(outcome, tls);
+    if (!about_tls.empty()) error.message = about_tls;
+    return error;
+  }
 };
 
-ControlClient::ControlClient(const std::string& address)
-    : connection_(std::make_unique<const Connection>(
-          Connection{.stub = v1::Control::NewStub(rpc::connect(address))})) {}
+ControlClient::ControlClient(const std::string& address, rpc::TlsFiles tls)
+    : connection_(std::make_unique<const Connection>(Connection{
+          .stub = v1::Control::NewStub(rpc::connect(address, tls)), .tls = std::move(tls)})) {}
 
 ControlClient::~ControlClient() = default;
 
@@ -51,7 +60,7 @@ Result<ControlStatus> ControlClient::status(std::chrono::milliseconds timeout) c
   v1::Status answer;
   const grpc::Status outcome = connection_->stub->GetStatus(&context, {}, &answer);
   if (!outcome.ok())
-    return rpc::to_error(outcome).with_context("ask the control plane for its status");
+    return connection_->describe(outcome).with_context("ask the control plane for its status");
   return ControlStatus{
       .program_version = answer.program_version(),
       .started_at = from_unix_ms(answer.started_at_ms()),
@@ -69,7 +78,7 @@ Result<std::vector<PopReport>> ControlClient::pops(std::chrono::milliseconds tim
   v1::ListPopsResponse answer;
   const grpc::Status outcome = connection_->stub->ListPops(&context, {}, &answer);
   if (!outcome.ok())
-    return rpc::to_error(outcome).with_context("ask the control plane for its PoPs");
+    return connection_->describe(outcome).with_context("ask the control plane for its PoPs");
   std::vector<PopReport> reports;
   reports.reserve(static_cast<std::size_t>(answer.pops_size()));
   for (const v1::Pop& pop : answer.pops()) {

@@ -8,6 +8,7 @@
 
 #include "common/geo/geo_point.h"
 #include "common/result/result.h"
+#include "common/rpc/tls_files.h"
 #include "common/time/clock.h"
 
 namespace isopop::sim {
@@ -50,7 +51,8 @@ struct PopReport {
 class ControlClient {
  public:
   // Never blocks; connects with the first call, and again when the connection is lost.
-  explicit ControlClient(const std::string& address);
+  // `tls` has been checked (check_tls_files).
+  explicit ControlClient(const std::string& address, rpc::TlsFiles tls = {});
   ~ControlClient();
   ControlClient(const ControlClient&) = delete;
   ControlClient& operator=(const ControlClient&) = delete;
