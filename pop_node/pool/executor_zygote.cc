@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -15,6 +16,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <iterator>
 
 #include "common/log/log.h"
 #include "common/process/process_memory.h"
@@ -30,6 +32,7 @@ constexpr std::size_t kDescriptorsMax = 4;
 constexpr std::chrono::milliseconds kCongestionPause{2};
 // The request that took the spare goes first.
 constexpr std::chrono::milliseconds kRefillPause{10};
+constexpr std::chrono::milliseconds kReapingPause{50};
 constexpr std::size_t kReasonBytesMax = 200;
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 
@@ -54,7 +57,8 @@ ExecutorZygote::ExecutorZygote(asio::io_context& io, const Clock& clock,
       pause_(io),
       watch_(io),
       congested_(io),
-      refill_(io) {
+      refill_(io),
+      reaping_(io) {
   options_.arguments.insert(options_.arguments.begin(), "--zygote");
 }
 
@@ -73,6 +77,7 @@ void ExecutorZygote::close() {
   watch_.cancel();
   congested_.cancel();
   refill_.cancel();
+  reaping_.cancel();
 }
 
 Result<ExecutorZygote::Seat> ExecutorZygote::take() {
@@ -355,7 +360,9 @@ void ExecutorZygote::break_off(std::string_view reason) {
 void ExecutorZygote::end_process() {
   boost::system::error_code ignored;
   channel_.close(ignored);
+  orphaned_groups_.insert(child_->pid());
   child_->kill_and_reap();
+  reap_orphans();
   spares_.clear();
   unanswered_.clear();
   // Orders that were not sent are the next one's.
@@ -363,6 +370,26 @@ void ExecutorZygote::end_process() {
   for (auto child = children_.begin(); child != unsent; child = children_.erase(child)) {
     child->second->zygote_ended();
   }
+}
+
+// Where the PoP is the first process of its container, whoever loses its parent becomes its child,
+// and stays in the table of processes until it is reaped. A zygote and what it forked are a process
+// group; the number of one is not given anew while any of them is there.
+void ExecutorZygote::reap_orphans() {
+  for (auto group = orphaned_groups_.begin(); group != orphaned_groups_.end();) {
+    pid_t reaped = 0;
+    do {
+      reaped = waitpid(-*group, nullptr, WNOHANG);
+    } while (reaped > 0);
+    const bool some_are_still_ending = reaped == 0;
+    group = some_are_still_ending ? std::next(group) : orphaned_groups_.erase(group);
+  }
+  if (orphaned_groups_.empty()) return;
+  reaping_.expires_after(kReapingPause);
+  reaping_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
+    const auto self = weak.lock();
+    if (self && !error) self->reap_orphans();
+  });
 }
 
 void ExecutorZygote::refuse_orders(const std::string& reason) {

@@ -98,6 +98,7 @@ class ExecutorZygote final : public std::enable_shared_from_this<ExecutorZygote>
   [[nodiscard]] std::optional<std::pair<Instant, const char*>> deadline() const;
   void break_off(std::string_view reason);
   void end_process();
+  void reap_orphans();
   void refuse_orders(const std::string& reason);
   std::chrono::nanoseconds next_delay();
 
@@ -110,6 +111,7 @@ class ExecutorZygote final : public std::enable_shared_from_this<ExecutorZygote>
   asio::steady_timer watch_;      // for its next deadline
   asio::steady_timer congested_;  // before orders are sent again
   asio::steady_timer refill_;     // before a spare that was taken is replaced
+  asio::steady_timer reaping_;    // before it is looked again for orphans that have ended
   ZygoteProtocol protocol_;
   std::optional<v1::ZygoteReady> report_;
   bool is_closed_ = false;
@@ -120,6 +122,7 @@ class ExecutorZygote final : public std::enable_shared_from_this<ExecutorZygote>
   bool expects_requests_ = false;
   Instant started_at_;
   std::uint64_t starts_ = 0;
+  std::set<pid_t> orphaned_groups_;    // of zygotes that have ended, see reap_orphans()
   std::uint64_t anonymous_bytes_ = 0;  // of the zygote, when it was ready
   std::uint64_t early_ends_ = 0;       // in a row
   std::uint64_t last_token_ = 0;

@@ -5,9 +5,13 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/prctl.h>
 #include <sys/resource.h>
+#include <unistd.h>
 
+#include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -81,6 +85,26 @@ TEST_F(ExecutorZygoteTest, AnAnswerFindsRoomForItsDescriptor) {
   EXPECT_EQ(zygote_->restarts(), 0U);
   EXPECT_TRUE(first.value().child->is_running());
   EXPECT_TRUE(second.value().child->is_running());
+}
+
+// As the first process of a container is: whoever loses its parent becomes its child.
+TEST_F(ExecutorZygoteTest, ExecutorsThatAnEndedZygoteLeavesBehindAreReaped) {
+  ASSERT_EQ(prctl(PR_SET_CHILD_SUBREAPER, 1), 0);
+  start("", std::chrono::seconds(10));
+  const Result<ExecutorZygote::Seat> seat = zygote_->take();
+  ASSERT_TRUE(seat.ok()) << seat.error().message;
+  const auto child = seat.value().child;
+  run_until([&] { return child->pid() > 0; });
+  const pid_t orphan = child->pid();
+  const pid_t zygote = getpgid(orphan);
+  ASSERT_NE(zygote, getpgrp());
+  kill(zygote, SIGKILL);
+  // A process that was not reaped can still be sent signals.
+  run_until([&] { return kill(orphan, 0) != 0; });
+  EXPECT_EQ(kill(orphan, 0), -1);
+  EXPECT_EQ(errno, ESRCH);
+  EXPECT_EQ(zygote_->restarts(), 1U);
+  prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 
 }  // namespace
