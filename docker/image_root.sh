@@ -10,7 +10,7 @@ readonly programs=$1 root=$2
 readonly user=isopop id=10001
 # What a person who looks into a container may want; all of it is one file.
 readonly tools=(sh cat cp date df du env false find free grep head hostname id ip kill ln ls mkdir mount
-  mv nc netstat nslookup pgrep ps pwd readlink rm sed sleep sort stat tail test top touch tr true uname
+  mv nc netstat nslookup ps pwd readlink rm sed sleep sort stat tail test top touch tr true uname
   vi wc wget which xargs)
 
 # The library that a path of the linker's means, and the package it is from. Both / and /usr may stand in
@@ -58,7 +58,10 @@ copy_tools() {
   cp --preserve=mode,timestamps /bin/busybox "$root/usr/bin/busybox"
   package_of /bin/busybox >>"$root.packages"
   local tool
-  for tool in "${tools[@]}"; do ln -s busybox "$root/usr/bin/$tool"; done
+  for tool in "${tools[@]}"; do
+    busybox --list | grep -qx "$tool" || { printf 'error: busybox has no %s\n' "$tool" >&2; return 1; }
+    ln -s busybox "$root/usr/bin/$tool"
+  done
 }
 
 write_configuration() {
