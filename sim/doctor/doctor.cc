@@ -44,6 +44,12 @@ HostFacts gather_facts(const DoctorOptions& options, const std::filesystem::path
   facts.state_bytes_free = bytes_free_at(state);
   if (facts.engine && facts.engine->is_elsewhere) return facts;
 
+  if (facts.engine && facts.engine->subnets_taken) {
+    const Result<std::string> routes = read_file(root / "proc/net/route");
+    for (const Subnet& route : parse_routes(routes.ok() ? routes.value() : "")) {
+      facts.engine->subnets_taken->push_back(route);
+    }
+  }
   facts = with_kernel_probes(std::move(facts));
   facts.tasks_of_user_now = count_tasks_of_user(root, has_containers ? kImageUser : getuid());
   const std::optional<std::string> process =

@@ -1,6 +1,7 @@
 #include "sim/doctor/engine_questions.h"
 
 #include <chrono>
+#include <cstdlib>
 #include <utility>
 #include <vector>
 
@@ -45,10 +46,29 @@ EngineFacts with_compose(EngineFacts engine) {
   return engine;
 }
 
+std::optional<std::vector<Subnet>> ask_subnets() {
+  const Result<CommandOutput> listed = ask("docker", {"network", "ls", "--quiet"});
+  if (!listed.ok() || !listed.value().status.success()) return std::nullopt;
+  std::vector<std::string> question = {"network", "inspect", "--format",
+                                       "{{range .IPAM.Config}}{{.Subnet}}\n{{end}}", "--"};
+  for (const std::string_view id : split(trim(listed.value().output), '\n')) {
+    question.emplace_back(id);
+  }
+  const Result<CommandOutput> told = ask("docker", std::move(question));
+  if (!told.ok() || !told.value().status.success()) return std::nullopt;
+  std::vector<Subnet> taken;
+  for (const std::string_view line : split(told.value().output, '\n')) {
+    if (const std::optional<Subnet> subnet = parse_subnet(trim(line))) taken.push_back(*subnet);
+  }
+  return taken;
+}
+
 }  // namespace
 
 EngineFacts ask_engine(const std::string& image) {
   EngineFacts engine = ask_version();
+  engine.has_host_variable =
+      std::getenv("DOCKER_HOST") != nullptr;  // NOLINT(concurrency-mt-unsafe)
   if (engine.state == EngineFacts::State::kNotInstalled) return engine;
   if (engine.state != EngineFacts::State::kSilent) engine = with_compose(std::move(engine));
   if (engine.state != EngineFacts::State::kAnswers) return engine;
@@ -57,6 +77,7 @@ EngineFacts ask_engine(const std::string& image) {
   const Result<CommandOutput> found =
       ask("docker", {"image", "inspect", "--format", "{{.Id}}", "--", image});
   if (found.ok()) engine.has_image = read_image_answer(found.value());
+  engine.subnets_taken = ask_subnets();
   return engine;
 }
 

@@ -71,7 +71,9 @@ Finding judge_answer(const HostFacts& facts, const EngineFacts& engine) {
     case EngineFacts::State::kNotRunning:
       finding.found = "installed, not running";
       finding.why = engine.message;
-      finding.fix = start_command(facts);
+      // Its own message names the address, not where that was set.
+      finding.fix = engine.has_host_variable ? "unset DOCKER_HOST" : start_command(facts);
+      if (engine.has_host_variable) finding.why += " That address is what DOCKER_HOST says.";
       break;
     case EngineFacts::State::kPermissionDenied:
       finding.found = "this user may not speak to it";
@@ -175,6 +177,20 @@ Finding judge_port(const HostFacts& facts, const Plan& plan) {
           .launch = Launch::kIsBlocked};
 }
 
+Finding judge_subnet(const EngineFacts& engine) {
+  if (!engine.subnets_taken) return unknown("subnet", "Docker and /proc/net/route");
+  if (const std::optional<Subnet> free = free_subnet(*engine.subnets_taken)) {
+    return {.name = "subnet", .found = free->text() + " is free"};
+  }
+  return {.name = "subnet",
+          .verdict = Verdict::kProblem,
+          .found = "every network from 10.220.0.0 to 10.251.255.255 is taken",
+          .needed = "a private network of 4,094 addresses",
+          .why = "Docker's networks, or routes of this machine (of a VPN?), cover all of them.",
+          .fix = "docker network prune",
+          .launch = Launch::kIsBlocked};
+}
+
 Finding judge_bridge(const Plan& plan) {
   const uint64_t needed = plan.containers();
   const uint64_t dense = (plan.pops + kBridgePorts - 3) / (kBridgePorts - 2);
@@ -217,7 +233,9 @@ Finding judge_neighbours(const HostFacts& facts, const Plan& plan) {
 
 std::vector<Finding> judge_inotify(const HostFacts& facts, const EngineFacts& engine,
                                    const Plan& plan) {
-  if (engine.cgroup_version == "1") {
+  const std::string& version =
+      engine.cgroup_version.empty() ? facts.cgroup_version : engine.cgroup_version;
+  if (version == "1") {
     return {{.name = "inotify", .found = "not needed with cgroup v1"}};
   }
   const Needs needs = needs_of(plan);
@@ -250,8 +268,9 @@ Finding judge_cgroup(const HostFacts& facts, const EngineFacts& engine) {
   Finding finding{.name = "cgroup", .needed = "control of memory and tasks"};
   const bool has_memory = *engine.limits_memory;
   const bool has_tasks = *engine.limits_tasks;
-  finding.found = fmt::format("v{}{}{}", engine.cgroup_version, has_memory ? ", memory" : "",
-                              has_tasks ? ", pids" : "");
+  finding.found = fmt::format("v{}, {} memory, {} tasks", engine.cgroup_version,
+                              has_memory ? "limits" : "does not limit",
+                              has_tasks ? "limits" : "does not limit");
   if (has_memory && has_tasks) return finding;
   finding.verdict = Verdict::kWarning;
   finding.why =
@@ -282,9 +301,7 @@ Finding judge_container_sandbox(const EngineFacts& engine) {
                 "of a container are not confined."};
   }
   return {.name = "container-sandbox",
-          .found =
-              "Docker's seccomp profile; in it executors add seccomp, Landlock and limits; "
-              "namespaces are refused there"};
+          .found = "seccomp, Landlock and limits, within Docker's profile; no namespaces"};
 }
 
 Finding judge_engine_disk(const HostFacts& facts, const EngineFacts& engine, const Plan& plan) {
@@ -322,6 +339,7 @@ std::vector<Finding> judge_engine(const HostFacts& facts, const Plan& plan) {
     findings.push_back(judge_engine_disk(facts, engine, plan));
   }
   findings.push_back(judge_port(facts, plan));
+  if (engine.state == EngineFacts::State::kAnswers) findings.push_back(judge_subnet(engine));
   findings.push_back(judge_bridge(plan));
   findings.push_back(judge_neighbours(facts, plan));
   for (Finding& finding : judge_inotify(facts, engine, plan)) {

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "sim/compose/subnet.h"
+
 namespace isopop::sim::doctor {
 
 // A limit that is not set: "max", "unlimited".
@@ -46,6 +48,9 @@ struct EngineFacts {
   std::optional<bool> limits_tasks;   // whether pids_limit is
   std::vector<std::string> security;  // "name=seccomp,profile=default"
   std::optional<bool> has_image;
+  bool has_host_variable = false;  // DOCKER_HOST is set
+  // Networks that Docker's own and this machine's routes cover.
+  std::optional<std::vector<Subnet>> subnets_taken;
   // It runs on another machine or in a virtual one: what is read here of the kernel is not its.
   bool is_elsewhere = false;
 };
@@ -73,7 +78,7 @@ struct HostFacts {
   std::optional<std::uint64_t> ephemeral_ports;  // how many
   std::optional<std::uint64_t> overcommit_mode;
   std::optional<std::string> huge_pages;  // "always", "madvise", "never"
-  std::optional<bool> has_cgroup_v2;      // the unified hierarchy with its controllers
+  std::string cgroup_version;             // "1", or "2" when it is alone; empty when not mounted
   // TCP ports that someone listens on, at any address: one is enough to make a wildcard bind fail.
   std::optional<std::set<std::uint16_t>> ports_taken;
   std::optional<std::uint64_t> state_bytes_free;

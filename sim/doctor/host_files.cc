@@ -103,6 +103,13 @@ std::optional<std::set<std::uint16_t>> listening_ports(const fs::path& net) {
   return ports;
 }
 
+// cgroups(7): cgroup.controllers is at the top of v2. Where both are mounted, v2 is further down.
+std::string cgroup_version(const fs::path& top) {
+  std::error_code ignored;
+  if (fs::exists(top / "cgroup.controllers", ignored)) return "2";
+  return fs::exists(top / "pids", ignored) || fs::exists(top / "memory", ignored) ? "1" : "";
+}
+
 // Every process, with the folder of /proc that tells of it.
 void for_each_process(const fs::path& root, const std::function<void(const fs::path&)>& use) {
   std::error_code error;
@@ -188,6 +195,7 @@ HostFacts read_host_files(const fs::path& root) {
   if (const auto choices = text_of(root / "sys/kernel/mm/transparent_hugepage/enabled")) {
     facts.huge_pages = parse_choice(*choices);
   }
+  facts.cgroup_version = cgroup_version(root / "sys/fs/cgroup");
   facts.ports_taken = listening_ports(root / "proc/net");
   facts.user_namespaces_max = read_number(sys / "user/max_user_namespaces");
   facts.user_namespaces_for_all = read_number(sys / "kernel/unprivileged_userns_clone");

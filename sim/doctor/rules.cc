@@ -141,7 +141,7 @@ Finding judge_user_tasks(const HostFacts& facts, const Plan& plan) {
 Finding judge_open_files(const HostFacts& facts, const Plan& plan) {
   const bool is_ours = plan.engine == Engine::kProcesses;
   const uint64_t needed = needs_of(plan).files_of_one_process;
-  const uint64_t raised = with_room(needed);
+  const uint64_t raised = std::max<uint64_t>(with_room(needed), 65'536);
   std::string fix;
   if (is_ours) {
     fix = as_root(facts, fmt::format("prlimit --pid $$ --nofile={0}:{0}", raised));
