@@ -7,9 +7,11 @@
 
 #include "common/app/app.h"
 #include "sim/cli/command.h"
+#include "sim/cli/doctor_command.h"
 #include "sim/cli/down_command.h"
 #include "sim/cli/replay_command.h"
 #include "sim/cli/status_command.h"
+#include "sim/cli/topology_command.h"
 #include "sim/cli/up_command.h"
 
 namespace isopop::sim {
@@ -20,10 +22,12 @@ int run(int argc, char** argv) {
   app.set_version_flag("--version", program_version());
   app.require_subcommand(1);
   Command chosen;
+  add_doctor_command(app, chosen);
   add_up_command(app, chosen);
   add_status_command(app, chosen);
   add_down_command(app, chosen);
   add_replay_command(app, chosen);
+  add_topology_command(app, chosen);
   for (CLI::App* command : app.get_subcommands({})) {
     name_environment(*command, "isopop-" + command->get_name());
   }
