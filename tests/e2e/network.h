@@ -9,12 +9,16 @@
 
 namespace isopop::test {
 
-// A running topology of twelve PoPs in a state folder of its own, driven only by the commands a
-// person would type. Taken down with the object.
+inline constexpr int kPops = 12;
+
+// A running network in a state folder of its own, driven only by the commands a person would type.
+// Taken down with the object.
 class Network final {
  public:
-  // Fails the calling test when it does not come up.
-  Network();
+  // Twelve PoPs, unless `isopop up` is told otherwise. Fails the calling test when it does not come
+  // up.
+  explicit Network(const std::vector<std::string>& up_arguments = {"--pops", std::to_string(kPops),
+                                                                   "--net", "account"});
   ~Network();
   Network(const Network&) = delete;
   Network& operator=(const Network&) = delete;
@@ -34,13 +38,27 @@ class Network final {
   // The pid of one PoP's process.
   [[nodiscard]] pid_t pop_pid(const std::string& id) const;
 
+  // How many requests a PoP says it has served.
+  [[nodiscard]] std::uint64_t requests_at(const std::string& id) const;
+
   // Writes a worker's folder with one module and gives its path.
   [[nodiscard]] std::string write_worker(const std::string& name, const std::string& code) const;
+  // Puts it everywhere, as "hello" at hello.example.
+  [[nodiscard]] CommandOutcome deploy(const std::string& worker_folder) const;
+  // A trace of GETs from clients all over the world, one every few milliseconds; its path.
+  [[nodiscard]] std::string write_trace(int requests, int interval_ms) const;
 
  private:
   TempFolder folder_;
 };
 
-inline constexpr int kPops = 12;
+// Which container engine the test was told to use, for commands that ask one.
+[[nodiscard]] std::vector<std::string> engine_environment();
+
+// A worker that answers "version N at AMS".
+[[nodiscard]] std::string versioned_worker(int version);
+
+// What a replay wrote into that folder.
+[[nodiscard]] nlohmann::json run_json(const std::string& report);
 
 }  // namespace isopop::test

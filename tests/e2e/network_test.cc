@@ -15,52 +15,9 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr const char* kVersioned = R"(export default {
-  async fetch(request) {
-    return new Response(`version %d at ${request.cf.colo}`);
-  },
-};
-)";
-
-std::string versioned_worker(int version) {
-  std::string code = kVersioned;
-  return code.replace(code.find("%d"), 2, std::to_string(version));
-}
-
-CommandOutcome deploy(const Network& network, const std::string& folder) {
-  return network.popctl(
-      {"deploy", folder, "--name", "hello", "--route", "hello.example/*", "--wait"});
-}
-
-// A trace of GETs from clients all over the world, one every few milliseconds.
-std::string write_trace(const Network& network, int requests, int interval_ms) {
-  std::string trace = "time,client,method,path\n";
-  for (int i = 0; i < requests; ++i) {
-    trace += fmt::format("{:.3f},client-{},GET,/{}\n", 1'700'000'000 + i * interval_ms / 1000.0,
-                         i % 97, i);
-  }
-  const std::filesystem::path file = network.folder() / "trace.csv";
-  EXPECT_TRUE(write_file_atomically(file, trace).ok());
-  return file.string();
-}
-
-// How many requests a PoP says it has served.
-std::uint64_t requests_at(const Network& network, const std::string& id) {
-  const CommandOutcome status = network.popctl({"pops", "-o", "json"});
-  for (const nlohmann::json& pop : nlohmann::json::parse(status.output)) {
-    if (pop.at("id") == id) return pop.value("requests", std::uint64_t{0});
-  }
-  return 0;
-}
-
-nlohmann::json run_json(const std::string& report) {
-  return nlohmann::json::parse(read_file(report + "/run.json").value());
-}
-
 TEST(NetworkTest, ADeployedWorkerAnswersAtThePopNearestToTheClient) {
   const Network network;
-  const CommandOutcome deployed =
-      deploy(network, std::string(ISOPOP_SOURCE_DIR) + "/workers/hello");
+  const CommandOutcome deployed = network.deploy(std::string(ISOPOP_SOURCE_DIR) + "/workers/hello");
   ASSERT_TRUE(deployed.success()) << deployed.describe();
   EXPECT_THAT(deployed.output, HasSubstr("12/12"));
   EXPECT_THAT(deployed.output, HasSubstr("p99"));
@@ -84,7 +41,7 @@ TEST(NetworkTest, ADeployedWorkerAnswersAtThePopNearestToTheClient) {
 
 TEST(NetworkTest, InvokeGoesThroughTheRouterAndPrintsTheBody) {
   const Network network;
-  ASSERT_TRUE(deploy(network, network.write_worker("v1", versioned_worker(1))).success());
+  ASSERT_TRUE(network.deploy(network.write_worker("v1", versioned_worker(1))).success());
   const CommandOutcome answer = network.popctl({"invoke", "hello", "--from", "Nairobi"});
   ASSERT_TRUE(answer.success()) << answer.describe();
   EXPECT_THAT(answer.output, HasSubstr("version 1 at "));
@@ -94,8 +51,8 @@ TEST(NetworkTest, InvokeGoesThroughTheRouterAndPrintsTheBody) {
 
 TEST(NetworkTest, ANewVersionIsLiveEverywhereWhenWaitReturns) {
   const Network network;
-  ASSERT_TRUE(deploy(network, network.write_worker("v1", versioned_worker(1))).success());
-  ASSERT_TRUE(deploy(network, network.write_worker("v2", versioned_worker(2))).success());
+  ASSERT_TRUE(network.deploy(network.write_worker("v1", versioned_worker(1))).success());
+  ASSERT_TRUE(network.deploy(network.write_worker("v2", versioned_worker(2))).success());
   for (const nlohmann::json& pop : network.pops()) {
     const CommandOutcome answer =
         run_command("/usr/bin/curl", {"--silent", "--header", "host: hello.example",
@@ -106,14 +63,14 @@ TEST(NetworkTest, ANewVersionIsLiveEverywhereWhenWaitReturns) {
 
 TEST(NetworkTest, ABrokenWorkerIsRefusedWithItsLineAndTheOldOneStays) {
   const Network network;
-  ASSERT_TRUE(deploy(network, network.write_worker("v1", versioned_worker(1))).success());
+  ASSERT_TRUE(network.deploy(network.write_worker("v1", versioned_worker(1))).success());
   const std::vector<std::pair<std::string, std::string>> broken = {
       {"export default {\n  async fetch(] {\n};\n", "index.js:2"},
       {"\nthrow new Error('no start');\n", "index.js:2"},
       {"\n\nfor (;;) {}\n", "index.js"},
   };
   for (const auto& [code, where] : broken) {
-    const CommandOutcome refused = deploy(network, network.write_worker("broken", code));
+    const CommandOutcome refused = network.deploy(network.write_worker("broken", code));
     EXPECT_EQ(refused.status.code, 9) << refused.describe();
     EXPECT_THAT(refused.errors, HasSubstr(where));
   }
@@ -122,10 +79,10 @@ TEST(NetworkTest, ABrokenWorkerIsRefusedWithItsLineAndTheOldOneStays) {
 
 TEST(NetworkTest, AReplayAccountsForEveryRequestOfItsTrace) {
   const Network network;
-  ASSERT_TRUE(deploy(network, network.write_worker("v1", versioned_worker(1))).success());
+  ASSERT_TRUE(network.deploy(network.write_worker("v1", versioned_worker(1))).success());
   const std::string report = (network.folder() / "report").string();
   const CommandOutcome replayed =
-      network.isopop({"replay", "--trace", write_trace(network, 600, 5), "--host", "hello.example",
+      network.isopop({"replay", "--trace", network.write_trace(600, 5), "--host", "hello.example",
                       "--speed", "max", "--seed", "7", "--report", report});
   ASSERT_TRUE(replayed.success()) << replayed.describe();
 
@@ -150,11 +107,11 @@ TEST(NetworkTest, AReplayAccountsForEveryRequestOfItsTrace) {
 
 TEST(NetworkTest, AKilledPopCostsNoClientAnError) {
   const Network network;
-  ASSERT_TRUE(deploy(network, network.write_worker("v1", versioned_worker(1))).success());
+  ASSERT_TRUE(network.deploy(network.write_worker("v1", versioned_worker(1))).success());
   const std::string victim = network.pops().at(0).at("id");
   const pid_t pid = network.pop_pid(victim);
   const std::string report = (network.folder() / "report").string();
-  const std::string trace = write_trace(network, 1'200, 5);
+  const std::string trace = network.write_trace(1'200, 5);
 
   CommandOutcome replayed;
   std::thread replay([&] {
@@ -162,7 +119,7 @@ TEST(NetworkTest, AKilledPopCostsNoClientAnError) {
                                "1x", "--report", report});
   });
   // Once the victim has served some of it.
-  EXPECT_TRUE(wait_until([&] { return requests_at(network, victim) > 20; }));
+  EXPECT_TRUE(wait_until([&] { return network.requests_at(victim) > 20; }));
   EXPECT_EQ(kill(pid, SIGKILL), 0);
   replay.join();
 
@@ -178,7 +135,7 @@ TEST(NetworkTest, AKilledPopCostsNoClientAnError) {
 
 TEST(NetworkTest, PopsGoOnServingWhenTheControlPlaneIsAway) {
   const Network network;
-  ASSERT_TRUE(deploy(network, network.write_worker("v1", versioned_worker(1))).success());
+  ASSERT_TRUE(network.deploy(network.write_worker("v1", versioned_worker(1))).success());
   for (const pid_t pid : processes_with_argument(network.state())) {
     const std::string program = read_file(fmt::format("/proc/{}/comm", pid)).value();
     if (program.starts_with("isopop-control")) {
