@@ -18,7 +18,8 @@ readonly tools=(sh cat cp date df du env false find free grep head hostname id i
 package_of() {
   local path
   path=$(readlink -f "$1")
-  { dpkg-query -S "$path" 2>/dev/null || dpkg-query -S "${path#/usr}"; } | head -n 1 | sed 's/:.*//'
+  { dpkg-query -S "$path" 2>/dev/null || dpkg-query -S "${path#/usr}"; } |
+    awk -F: 'NR == 1 { print $1 }'
 }
 
 make_folders() {
@@ -57,9 +58,10 @@ copy_libraries() {
 copy_tools() {
   cp --preserve=mode,timestamps /bin/busybox "$root/usr/bin/busybox"
   package_of /bin/busybox >>"$root.packages"
-  local tool
+  local tool known
+  known=" $(busybox --list | tr '\n' ' ')"
   for tool in "${tools[@]}"; do
-    busybox --list | grep -qx "$tool" || { printf 'error: busybox has no %s\n' "$tool" >&2; return 1; }
+    [[ $known == *" $tool "* ]] || { printf 'error: busybox has no %s\n' "$tool" >&2; return 1; }
     ln -s busybox "$root/usr/bin/$tool"
   done
 }

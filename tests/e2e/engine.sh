@@ -72,7 +72,7 @@ start() {
   done
   local why
   why=$(tail -n 1 "$folder/dockerd.log")
-  no_engine "dockerd did not start within $start_seconds s: ${why:-it says nothing}"
+  no_engine "no Docker engine answers, and dockerd does not start here: ${why:-it says nothing}"
 }
 
 remove_containers() {
