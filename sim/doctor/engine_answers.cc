@@ -87,8 +87,9 @@ EngineFacts with_info(EngineFacts engine, std::string_view printed) {
   engine.limits_tasks = flag_at(info, {"PidsLimit"});
   const json& security = value_at(info, {"SecurityOptions"});
   if (security.is_array()) {
+    engine.security.emplace();
     for (const json& option : security) {
-      if (option.is_string()) engine.security.push_back(option.get<std::string>());
+      if (option.is_string()) engine.security->push_back(option.get<std::string>());
     }
   }
   return engine;

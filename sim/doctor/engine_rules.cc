@@ -149,6 +149,7 @@ Finding judge_image(const EngineFacts& engine, const Plan& plan) {
 
 // What is read of the kernel below would be another's.
 Finding judge_place(const HostFacts& facts, const EngineFacts& engine) {
+  if (engine.kernel.empty()) return unknown("docker-host", "the answer of `docker info`");
   if (!engine.is_elsewhere) return {.name = "docker-host", .found = "this machine"};
   return {
       .name = "docker-host",
@@ -288,8 +289,9 @@ Finding judge_cgroup(const HostFacts& facts, const EngineFacts& engine) {
 
 // For information: tried with Docker 20.10's default profile as the image's user.
 Finding judge_container_sandbox(const EngineFacts& engine) {
+  if (!engine.security) return unknown("container-sandbox", "the answer of `docker info`");
   const bool has_seccomp =
-      std::any_of(engine.security.begin(), engine.security.end(),
+      std::any_of(engine.security->begin(), engine.security->end(),
                   [](const std::string& option) { return option.starts_with("name=seccomp"); });
   if (!has_seccomp) {
     return {.name = "container-sandbox",

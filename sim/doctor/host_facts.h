@@ -43,10 +43,10 @@ struct EngineFacts {
   std::string kernel;  // of the machine that it runs on
   std::optional<std::uint64_t> memory_total_bytes;
   std::string data_folder;
-  std::string cgroup_version;         // "1" or "2"; empty when not told
-  std::optional<bool> limits_memory;  // whether mem_limit is enforced
-  std::optional<bool> limits_tasks;   // whether pids_limit is
-  std::vector<std::string> security;  // "name=seccomp,profile=default"
+  std::string cgroup_version;                        // "1" or "2"; empty when not told
+  std::optional<bool> limits_memory;                 // whether mem_limit is enforced
+  std::optional<bool> limits_tasks;                  // whether pids_limit is
+  std::optional<std::vector<std::string>> security;  // "name=seccomp,profile=default"
   std::optional<bool> has_image;
   bool has_host_variable = false;  // DOCKER_HOST is set
   // Networks that Docker's own and this machine's routes cover.
