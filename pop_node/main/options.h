@@ -18,6 +18,7 @@ struct Options {
   double latitude_deg = 0;
   double longitude_deg = 0;
   std::string listen = "127.0.0.1:0";
+  std::string advertise;  // "": where it listens, or the address on the way to the control plane
   std::string control = "127.0.0.1:7070";
   rpc::TlsFiles tls;              // towards the control plane
   std::string state = ".isopop";  // this PoP's own is below it, in pops/ID

@@ -168,7 +168,7 @@ Result<Settings> understand(const Options& options) {
   return settings;
 }
 
-DistributionSession::Description describe(const Options& options, const Endpoint& address) {
+DistributionSession::Description describe(const Options& options) {
   DistributionSession::Description description;
   v1::PopIdentity& identity = description.identity;
   identity.set_id(options.id);
@@ -177,7 +177,6 @@ DistributionSession::Description describe(const Options& options, const Endpoint
   identity.set_region(options.region);
   identity.set_latitude_deg(options.latitude_deg);
   identity.set_longitude_deg(options.longitude_deg);
-  description.http_address = to_string(address);
   description.program_version = program_version();
   return description;
 }
@@ -263,12 +262,16 @@ Result<void> run_pop(const Options& options) {
           io, settings.listen, [&edge](http::Exchange& exchange) { return edge.handle(exchange); },
           settings.server, [&edge](http::Refusal& refusal) { edge.dress(refusal); }));
   edge.attach(*server);
+  ISOPOP_TRY_ASSIGN(
+      const AdvertisedAddress address,
+      AdvertisedAddress::create(options.advertise, server->address()).with_context("--advertise"));
 
   distribution = std::make_unique<DistributionClient>(
       io, clock, catalog,
       DistributionClientOptions{.control_address = options.control,
                                 .tls = options.tls,
-                                .description = describe(options, server->address())},
+                                .description = describe(options),
+                                .address = address},
       [&pool, &metrics] {
         v1::Heartbeat heartbeat;
         heartbeat.set_executors(static_cast<std::uint32_t>(pool.figures().executors));

@@ -42,6 +42,16 @@ struct Stream {
   bool has_told_sandbox = false;
 };
 
+// As gRPC names it, "ipv4:10.220.0.2:7070" or "ipv6:%5B::1%5D:7070", without what is around it.
+std::string peer_address(std::string peer) {
+  peer.erase(0, peer.find(':') + 1);
+  for (const auto& [coded, plain] : {std::pair("%5B", "["), std::pair("%5D", "]")}) {
+    if (const std::size_t at = peer.find(coded); at != std::string::npos)
+      peer.replace(at, 3, plain);
+  }
+  return peer;
+}
+
 // What travels through the queue: which step of the stream, answered by ok or not.
 struct Tag {
   std::shared_ptr<Stream> stream;
@@ -59,7 +69,6 @@ class DistributionClient::Impl final : public std::enable_shared_from_this<Impl>
         catalog_(catalog),
         options_(std::move(options)),
         heartbeat_(std::move(heartbeat)),
-        stub_(v1::Distribution::NewStub(rpc::connect(options_.control_address, options_.tls))),
         retry_(io),
         beat_(io),
         jitter_(entropy64(), "pop_node/distribution/" + options_.description.identity.id()),
@@ -102,7 +111,11 @@ class DistributionClient::Impl final : public std::enable_shared_from_this<Impl>
   // gRPC carries a bare pointer; pump() takes it back into an owner.
   void* tag(Step step) { return std::make_unique<Tag>(Tag{stream_, step}).release(); }
 
+  // A channel of its own each time: one that has failed looks a name up again only when it thinks
+  // fit, up to two minutes later, and a control plane that was started again elsewhere has another
+  // address.
   void open() {
+    stub_ = v1::Distribution::NewStub(rpc::connect(options_.control_address, options_.tls));
     stream_ = std::make_shared<Stream>(catalog_);
     stream_->call = stub_->PrepareAsyncStream(&stream_->context, &queue_);
     stream_->call->StartCall(tag(Step::kStarted));
@@ -114,8 +127,7 @@ class DistributionClient::Impl final : public std::enable_shared_from_this<Impl>
       case Step::kStarted:
         if (!ok) return finish();
         stream_->is_started = true;
-        send(stream_->session.hello(options_.description));
-        read();
+        greet();
         break;
       case Step::kRead:
         if (!ok) return finish();
@@ -130,6 +142,19 @@ class DistributionClient::Impl final : public std::enable_shared_from_this<Impl>
         on_finished();
         break;
     }
+  }
+
+  void greet() {
+    // Who was really connected to is known now, so that nothing needs to be looked up.
+    Result<std::string> address = options_.address.told_to(peer_address(stream_->context.peer()));
+    if (!address.ok()) {
+      give_up(address.error().with_context("find the address to tell the control plane"));
+      finish();
+      return;
+    }
+    options_.description.http_address = std::move(address).value();
+    send(stream_->session.hello(options_.description));
+    read();
   }
 
   void read() { stream_->call->Read(&stream_->incoming, tag(Step::kRead)); }

@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "common/event_loop/advertised_address.h"
 #include "common/event_loop/asio.h"
 #include "common/result/result.h"
 #include "common/rpc/tls_files.h"
@@ -16,7 +17,8 @@ namespace isopop::pop {
 struct DistributionClientOptions {
   std::string control_address;
   rpc::TlsFiles tls;
-  DistributionSession::Description description;
+  DistributionSession::Description description;  // its address is filled in from `address`
+  AdvertisedAddress address;
   std::chrono::milliseconds heartbeat_period{1'000};
   // Between streams; doubled up to the bound, with full jitter. 330 PoPs come back at once.
   std::chrono::milliseconds backoff_min{200};

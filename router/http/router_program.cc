@@ -15,6 +15,7 @@
 #include <utility>
 
 #include "common/event_loop/address.h"
+#include "common/event_loop/advertised_address.h"
 #include "common/files/files.h"
 #include "common/http/client_pool.h"
 #include "common/http/server.h"
@@ -176,6 +177,9 @@ Result<void> run_router(const RouterOptions& options) {
           [&front](http::Exchange& exchange) { return front.handle(exchange); }, settings.server));
   front.attach(*server);
   const std::string address = isopop::to_string(server->address());
+  ISOPOP_TRY_ASSIGN(
+      const AdvertisedAddress advertised,
+      AdvertisedAddress::create(options.advertise, server->address()).with_context("--advertise"));
   ISOPOP_TRY(create_folders(settings.state));
   const std::filesystem::path endpoint_file = settings.state / "router.endpoint";
   ISOPOP_TRY(write_file_atomically(endpoint_file, address + "\n"));
@@ -183,7 +187,7 @@ Result<void> run_router(const RouterOptions& options) {
   PopFeed feed(io, clock, *routing, health, pool);
   auto watch = std::make_unique<PopsWatch>(
       PopsWatchOptions{
-          .control_address = options.control, .tls = options.tls, .router_http_address = address},
+          .control_address = options.control, .tls = options.tls, .address = advertised},
       [&io, &feed](PopsChange change) {
         asio::post(io, [&feed, change = std::move(change)] { feed.apply(change); });
       });

@@ -10,6 +10,7 @@ namespace isopop::router {
 
 struct RouterOptions {
   std::string listen = "127.0.0.1:8080";
+  std::string advertise;  // "": where it listens, or the address on the way to the control plane
   std::string control = "127.0.0.1:7070";
   rpc::TlsFiles tls;  // towards the control plane
   std::string state = ".isopop";

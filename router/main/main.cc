@@ -9,6 +9,9 @@ namespace {
 void add_options(CLI::App& app, isopop::router::RouterOptions& options) {
   app.add_option("--listen", options.listen, "address for HTTP; port 0: the kernel chooses")
       ->capture_default_str();
+  app.add_option("--advertise", options.advertise,
+                 "IP address, with a port or not, that popctl is told; default: where it listens, "
+                 "or of 0.0.0.0 the address on the way to the control plane");
   app.add_option("--control", options.control, "the control plane's gRPC address")
       ->capture_default_str();
   app.add_option("--state", options.state, "state folder of the topology")->capture_default_str();

@@ -17,14 +17,6 @@
 namespace isopop::router {
 namespace {
 
-// A program that is to stop waits for the watch's thread no longer than twice this.
-constexpr std::chrono::milliseconds kConnectStep{250};
-
-gpr_timespec soon() {
-  return gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
-                      gpr_time_from_millis(kConnectStep.count(), GPR_TIMESPAN));
-}
-
 PopState to_state(v1::PopState state) {
   switch (state) {
     case v1::POP_STATE_READY:
@@ -63,8 +55,6 @@ class PopsWatch::Worker {
   Worker(PopsWatchOptions options, OnChange on_change)
       : options_(std::move(options)),
         on_change_(std::move(on_change)),
-        channel_(rpc::connect(options_.control_address, options_.tls)),
-        stub_(v1::Control::NewStub(channel_)),
         jitter_(entropy64(), "router/pops-watch"),
         thread_([this] { run(); }) {}
 
@@ -81,63 +71,61 @@ class PopsWatch::Worker {
   Worker& operator=(const Worker&) = delete;
 
  private:
+  struct Outcome {
+    std::size_t updates = 0;
+    grpc::Status status;
+  };
+
   void run() {
     std::chrono::milliseconds backoff = options_.retry_first;
-    bool said_lost = false;
-    while (await_connection()) {
-      grpc::ClientContext context;
-      // The channel connects as soon as somebody listens, instead of failing calls meanwhile.
-      context.set_wait_for_ready(true);
-      if (!set_context(&context)) return;
-      const std::size_t updates = read_stream(context);
-      if (!set_context(nullptr)) return;
-      if (updates > 0) {
+    std::string said_about_tls;
+    while (!is_stopping()) {
+      const Outcome outcome = watch();
+      if (is_stopping()) return;
+      if (outcome.updates > 0) {
         backoff = options_.retry_first;
-        said_lost = false;
-      }
-      if (!said_lost) {
+        said_about_tls.clear();
         log_warning("no word from the control plane at {}: going on with the PoPs known",
                     options_.control_address);
-        said_lost = true;
+      } else {
+        complain(outcome.status, said_about_tls);
       }
       if (!pause(backoff)) return;
       backoff = std::min(2 * backoff, options_.retry_max);
     }
   }
 
-  // The stream waits for a connection and would never say why there is none. This does, where it is
-  // a matter of TLS; everybody starts before the control plane now and then. False when the watch
-  // is to end.
-  bool await_connection() {
-    std::string said;
-    while (!channel_->WaitForConnected(soon())) {
-      if (is_stopping()) return false;
-      grpc::ClientContext context;
-      context.set_deadline(soon());
-      v1::Status response;
-      const grpc::Status status = stub_->GetStatus(&context, {}, &response);
-      const std::string about_tls = rpc::explain_tls(status, options_.tls);
-      if (about_tls.empty() || std::exchange(said, about_tls) == about_tls) continue;
-      log_warning("no connection to the control plane at {}: {}", options_.control_address,
-                  about_tls);
-    }
-    return !is_stopping();
+  // Everybody starts before the control plane now and then, and that is not worth a word; that TLS
+  // is why there is no connection is, once.
+  void complain(const grpc::Status& status, std::string& said) const {
+    log_debug("WatchPops ended: {}", status.error_message());
+    const std::string about_tls = rpc::explain_tls(status, options_.tls);
+    if (about_tls.empty() || std::exchange(said, about_tls) == about_tls) return;
+    log_warning("no connection to the control plane at {}: {}", options_.control_address,
+                about_tls);
   }
 
-  // How many updates came before the stream ended.
-  std::size_t read_stream(grpc::ClientContext& context) {
+  // One stream, from its connection to its end. The channel is its own: one that has failed looks a
+  // name up again only when it thinks fit, up to two minutes later, and a control plane that was
+  // started again elsewhere has another address.
+  Outcome watch() {
+    const Result<std::string> address = options_.address.told_to(options_.control_address);
+    if (!address.ok()) return {.updates = 0, .status = rpc::to_status(address.error())};
+    const auto stub = v1::Control::NewStub(rpc::connect(options_.control_address, options_.tls));
+    grpc::ClientContext context;
+    if (!set_context(&context)) return {};
     v1::WatchPopsRequest request;
-    request.set_router_http_address(options_.router_http_address);
-    const auto reader = stub_->WatchPops(&context, request);
+    request.set_router_http_address(address.value());
+    const auto reader = stub->WatchPops(&context, request);
+    Outcome outcome;
     v1::PopsUpdate update;
-    std::size_t updates = 0;
     while (reader->Read(&update)) {
-      ++updates;
+      ++outcome.updates;
       on_change_(to_change(update));
     }
-    const grpc::Status status = reader->Finish();
-    log_debug("WatchPops ended: {}", status.error_message());
-    return updates;
+    outcome.status = reader->Finish();
+    set_context(nullptr);
+    return outcome;
   }
 
   bool is_stopping() {
@@ -145,7 +133,7 @@ class PopsWatch::Worker {
     return stopping_;
   }
 
-  // False when the watch is to end.
+  // Of the stream that is to be ended with the watch. False when it is ending.
   bool set_context(grpc::ClientContext* context) {
     const std::lock_guard lock(mutex_);
     context_ = context;
@@ -162,8 +150,6 @@ class PopsWatch::Worker {
 
   const PopsWatchOptions options_;
   const OnChange on_change_;
-  const std::shared_ptr<grpc::Channel> channel_;
-  const std::unique_ptr<v1::Control::Stub> stub_;
   RandomStream jitter_;  // of the thread
   std::mutex mutex_;
   std::condition_variable stopped_;

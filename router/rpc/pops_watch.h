@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "common/event_loop/advertised_address.h"
 #include "common/rpc/tls_files.h"
 #include "router/health/pop_directory.h"
 
@@ -13,8 +14,7 @@ namespace isopop::router {
 struct PopsWatchOptions {
   std::string control_address;  // gRPC, "127.20.0.1:7070"
   rpc::TlsFiles tls;
-  std::string
-      router_http_address;  // told to the control plane, so that popctl finds the front door
+  AdvertisedAddress address;  // told to the control plane, so that popctl finds the front door
   std::chrono::milliseconds retry_first{200};
   std::chrono::milliseconds retry_max{5'000};
 };

@@ -63,14 +63,6 @@ char state_of(pid_t pid) {
   return stat.ok() ? stat.value().at(stat.value().rfind(')') + 2) : '\0';
 }
 
-TEST(Orphans, AreGivenToWhoAskedForThem) {
-  ASSERT_NE(getpid(), 1) << "the first process is always given them";
-  EXPECT_FALSE(is_given_orphans());
-  prctl(PR_SET_CHILD_SUBREAPER, 1);
-  EXPECT_TRUE(is_given_orphans());
-  prctl(PR_SET_CHILD_SUBREAPER, 0);
-}
-
 TEST_F(OrphansTest, AreTakenOutOfTheTableOnceTheyHaveEnded) {
   const pid_t orphan = make_orphan();
   EXPECT_TRUE(reap_orphans([](pid_t) { return false; }));
