@@ -9,6 +9,7 @@
 #include "sim/cli/command.h"
 #include "sim/cli/doctor_command.h"
 #include "sim/cli/down_command.h"
+#include "sim/cli/pop_command.h"
 #include "sim/cli/replay_command.h"
 #include "sim/cli/status_command.h"
 #include "sim/cli/topology_command.h"
@@ -26,6 +27,7 @@ int run(int argc, char** argv) {
   add_up_command(app, chosen);
   add_status_command(app, chosen);
   add_down_command(app, chosen);
+  add_pop_command(app, chosen);
   add_replay_command(app, chosen);
   add_topology_command(app, chosen);
   for (CLI::App* command : app.get_subcommands({})) {

@@ -1,0 +1,26 @@
+#include "sim/rpc/lease_client.h"
+
+#include <grpcpp/grpcpp.h>
+
+#include "common/rpc/rpc.h"
+#include "isopop/v1/distribution.grpc.pb.h"
+
+namespace isopop::sim {
+
+Result<std::string> lease_pop(const std::string& control_address, const rpc::TlsFiles& tls,
+                              const LeaseRequest& request, std::chrono::milliseconds timeout) {
+  const auto stub = v1::Distribution::NewStub(rpc::connect(control_address, tls));
+  v1::LeasePopRequest question;
+  question.set_host(request.host);
+  question.set_instance(request.instance);
+  for (const std::string& id : request.ids) question.add_ids(id);
+  grpc::ClientContext context;
+  // gRPC's deadlines are wall-clock moments; a clock that jumps only makes one question fail early.
+  context.set_deadline(std::chrono::system_clock::now() + timeout);
+  v1::LeasePopResponse answer;
+  const grpc::Status outcome = stub->LeasePop(&context, question, &answer);
+  if (!outcome.ok()) return rpc::to_error(outcome);
+  return answer.id();
+}
+
+}  // namespace isopop::sim
