@@ -13,6 +13,7 @@
 
 #include "common/files/files.h"
 #include "common/http/header_names.h"
+#include "common/rpc/tls_options.h"
 #include "common/text/text.h"
 #include "common/units/units.h"
 #include "sim/launch/http_probe.h"
@@ -45,6 +46,7 @@ struct ReplayCommandOptions {
   std::optional<std::string> duration;
   std::string timeout = "30 s";
   std::uint32_t clients = 1000;
+  rpc::TlsFiles tls;
   bool is_strict = false;
   bool is_as_written = false;
   bool is_quiet = false;
@@ -142,11 +144,11 @@ Result<void> check_router(const std::string& router) {
 }
 
 // Where the PoPs are, for the report's map. A report without them is still a report.
-std::map<std::string, PopPlace> ask_places(const StateFolder& state) {
+std::map<std::string, PopPlace> ask_places(const StateFolder& state, const rpc::TlsFiles& tls) {
   std::map<std::string, PopPlace> places;
   const Result<std::string> endpoint = read_file(state.path() / "control.endpoint");
   if (!endpoint.ok()) return places;
-  const ControlClient control{std::string(trim(endpoint.value()))};
+  const ControlClient control(std::string(trim(endpoint.value())), tls);
   const Result<std::vector<PopReport>> pops = control.pops(kControlTimeout);
   if (!pops.ok()) {
     fmt::print(stderr, "warning: no places of PoPs for the map: {}\n", pops.error().message);
@@ -183,6 +185,8 @@ int run_command(const ReplayCommandOptions& given) {
   ReplayRunOptions options = std::move(parsed).value();
   const Result<StateFolder> state = StateFolder::at(given.state);
   if (!state.ok()) return fail(state.error(), kExitUsage);
+  const Result<void> tls = rpc::check_tls_files(given.tls);
+  if (!tls.ok()) return fail(tls.error(), kExitFailed);
 
   const Result<Trace> trace = read_trace_of(given);
   if (!trace.ok()) return fail(trace.error(), kExitBadInput);
@@ -195,7 +199,7 @@ int run_command(const ReplayCommandOptions& given) {
   }
   options.send.target = router.value();
   if (!given.router) {
-    options.places = ask_places(state.value());
+    options.places = ask_places(state.value(), given.tls);
     if (const auto record = state.value().read_record()) {
       options.network_digest = record->digest;
       options.isolation = record->isolation;
@@ -247,6 +251,7 @@ void add_replay_command(CLI::App& app, Command& chosen) {
   command->add_flag("--as-written", options->is_as_written,
                     "Send at the trace's whole seconds instead of spreading within them");
   command->add_flag("--quiet", options->is_quiet, "No progress");
+  rpc::add_tls_options(*command, options->tls, "ISOPOP");
   command->callback(
       [options, &chosen] { chosen.run = [options] { return run_command(*options); }; });
 }

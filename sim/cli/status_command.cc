@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "common/rpc/tls_options.h"
 #include "sim/compose/compose_status.h"
 #include "sim/launch/network_status.h"
 
@@ -14,16 +15,20 @@ namespace {
 struct StatusOptions {
   std::string state;
   std::string output = "table";
+  rpc::TlsFiles tls;
 };
 
 int run_status(const StatusOptions& options) {
   const Result<StateFolder> state = StateFolder::at(options.state);
   if (!state.ok()) return fail(state.error(), kExitUsage);
+  const Result<void> tls = rpc::check_tls_files(options.tls);
+  if (!tls.ok()) return fail(tls.error(), kExitFailed);
   const SystemClock clock;
   const std::optional<LaunchRecord> record = state.value().read_record();
   const bool is_compose = record && record->engine == LaunchRecord::Engine::kCompose;
-  const Result<NetworkStatus> status = is_compose ? inspect_compose(state.value(), *record, clock)
-                                                  : inspect_network(state.value(), clock);
+  const Result<NetworkStatus> status =
+      is_compose ? inspect_compose(state.value(), *record, clock, options.tls)
+                 : inspect_network(state.value(), clock, options.tls);
   if (!status.ok()) return fail(status.error(), kExitFailed);
   const std::string text =
       options.output == "json" ? format_json(status.value()) : format_table(status.value());
@@ -40,6 +45,7 @@ void add_status_command(CLI::App& app, Command& chosen) {
   command->add_option("-o,--output", options->output, "table or json")
       ->check(CLI::IsMember({"table", "json"}))
       ->capture_default_str();
+  rpc::add_tls_options(*command, options->tls, "ISOPOP");
   command->callback(
       [options, &chosen] { chosen.run = [options] { return run_status(*options); }; });
 }

@@ -11,7 +11,8 @@ namespace isopop::sim {
 // says. Memory is what the kernel counts for each container; 0 where this machine cannot see that,
 // as with an engine in a virtual machine.
 [[nodiscard]] Result<NetworkStatus> inspect_compose(const StateFolder& state,
-                                                    const LaunchRecord& record, const Clock& clock);
+                                                    const LaunchRecord& record, const Clock& clock,
+                                                    const rpc::TlsFiles& tls = {});
 
 // The files in which the kernel may tell a container's memory, by its full id: under the two
 // versions of cgroups and the two drivers of Docker.

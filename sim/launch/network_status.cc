@@ -36,11 +36,16 @@ void add_process(NetworkStatus& status, const RunningProcess& process) {
   }
 }
 
-void ask_control(NetworkStatus& status, const Clock& clock) {
+void ask_control(NetworkStatus& status, const Clock& clock, const rpc::TlsFiles& tls) {
   if (status.control_rpc.empty() || !status.control) return;
-  const ControlClient control(status.control_rpc);
+  const ControlClient control(status.control_rpc, tls);
   const Result<ControlStatus> answer = control.status(kAnswerTimeout);
-  if (!answer.ok()) return;
+  if (!answer.ok()) {
+    if (answer.error().code == ErrorCode::kUnauthenticated) {
+      status.control_refuses = answer.error().message;
+    }
+    return;
+  }
   status.control_answers = true;
   status.uptime = clock.wall_now() - answer.value().started_at;
   status.workers = answer.value().workers;
@@ -119,7 +124,8 @@ std::string_view to_string(NetworkStatus::State state) {
   return "unknown";
 }
 
-Result<NetworkStatus> inspect_network(const StateFolder& state, const Clock& clock) {
+Result<NetworkStatus> inspect_network(const StateFolder& state, const Clock& clock,
+                                      const rpc::TlsFiles& tls) {
   raise_descriptor_limit();
   NetworkStatus status;
   status.state_folder = state.path().string();
@@ -127,7 +133,7 @@ Result<NetworkStatus> inspect_network(const StateFolder& state, const Clock& clo
   const std::optional<LaunchRecord> record = state.read_record();
   if (record) begin_status(status, *record);
   for (const RunningProcess& process : processes) add_process(status, process);
-  complete_status(status, record && record->is_complete, clock);
+  complete_status(status, record && record->is_complete, clock, tls);
   return status;
 }
 
@@ -142,8 +148,9 @@ void begin_status(NetworkStatus& status, const LaunchRecord& record) {
   status.router_address = record.router;
 }
 
-void complete_status(NetworkStatus& status, bool is_complete, const Clock& clock) {
-  ask_control(status, clock);
+void complete_status(NetworkStatus& status, bool is_complete, const Clock& clock,
+                     const rpc::TlsFiles& tls) {
+  ask_control(status, clock, tls);
   status.state = judge(status, is_complete);
 }
 
@@ -164,6 +171,9 @@ std::string format_table(const NetworkStatus& status) {
   text += fmt::format("PoPs           {} ready, {} starting, {} down, of {}; {} {}\n",
                       status.pops_ready, status.pops_starting, status.pops_down, status.pops_wanted,
                       status.pops_running, is_compose ? "containers" : "processes");
+  if (!status.control_refuses.empty()) {
+    text += fmt::format("               {}\n", status.control_refuses);
+  }
   if (!status.pops_not_ready.empty()) {
     text += fmt::format("not ready      {}\n", fmt::join(status.pops_not_ready, " "));
   }

@@ -39,6 +39,7 @@ struct NetworkStatus {
   std::string router_address;
   std::optional<Process> control;
   bool control_answers = false;
+  std::string control_refuses;        // why, when TLS keeps us from asking it
   std::chrono::nanoseconds uptime{};  // of the control plane
   std::uint64_t workers = 0;
   std::optional<Process> router;
@@ -62,12 +63,14 @@ struct NetworkStatus {
 [[nodiscard]] std::string_view to_string(NetworkStatus::State state);
 
 // Takes a few milliseconds a process: the kernel walks each one's memory.
-[[nodiscard]] Result<NetworkStatus> inspect_network(const StateFolder& state, const Clock& clock);
+[[nodiscard]] Result<NetworkStatus> inspect_network(const StateFolder& state, const Clock& clock,
+                                                    const rpc::TlsFiles& tls = {});
 
 // What does not depend on the engine: what the record says before the processes are looked at, what
 // the control plane says after it, and what to call all of it.
 void begin_status(NetworkStatus& status, const LaunchRecord& record);
-void complete_status(NetworkStatus& status, bool is_complete, const Clock& clock);
+void complete_status(NetworkStatus& status, bool is_complete, const Clock& clock,
+                     const rpc::TlsFiles& tls = {});
 
 // For people, several lines.
 [[nodiscard]] std::string format_table(const NetworkStatus& status);

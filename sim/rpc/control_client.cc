@@ -41,10 +41,10 @@ struct ControlClient::Connection {
   rpc::TlsFiles tls;
 
   [[nodiscard]] Error describe(const grpc::Status& outcome) const {
-    Error error = rpc::to_error(outcome);
+    const Error error = rpc::to_error(outcome);
     const std::string about_tls = rpc::explain_tls(outcome, tls);
-    if (!about_tls.empty()) error.message = about_tls;
-    return error;
+    if (about_tls.empty()) return error;
+    return Error{ErrorCode::kUnauthenticated, about_tls};
   }
 };
 

@@ -46,7 +46,8 @@ struct PopReport {
   std::vector<SandboxMeasure> sandbox;  // empty: not told yet
 };
 
-// Asks one control plane. Blocking, each call with a deadline; UNAVAILABLE when nobody answers.
+// Asks one control plane. Blocking, each call with a deadline; UNAVAILABLE when nobody answers,
+// UNAUTHENTICATED when TLS is why.
 // Thread-safe.
 class ControlClient {
  public:
