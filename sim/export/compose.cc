@@ -177,12 +177,6 @@ std::string head(const Topology& topology, const ComposeOptions& options) {
                      fmt::arg("what", what), fmt::arg("made_by", yaml_comment(options.made_by)));
 }
 
-// Compose's "m" is MiB.
-std::string compose_bytes(std::uint64_t bytes) {
-  constexpr std::uint64_t kMiB = 1ULL << 20U;
-  return bytes % kMiB == 0 ? fmt::format("{}m", bytes / kMiB) : fmt::format("{}b", bytes);
-}
-
 std::string environment_line(std::string_view name, std::string_view value) {
   return fmt::format("  {}: {}\n", name, yaml_quoted_for_compose(value));
 }

@@ -8,6 +8,8 @@
 namespace isopop::sim {
 namespace {
 
+constexpr std::uint64_t kMiB = 1ULL << 20U;
+
 // What is no ASCII and yet no text: other ends of lines (NEL, LS, PS), the mark of byte order and
 // the rest of C1's control characters. As UTF-8, with what YAML writes for them.
 struct OddCharacter {
@@ -63,15 +65,12 @@ std::string yaml_quoted_for_compose(std::string_view text) {
   return yaml_quoted(doubled);
 }
 
-std::string indented(std::string_view text, std::size_t spaces) {
-  const std::string before(spaces, ' ');
-  std::string result;
-  for (std::size_t i = 0; i < text.size(); ++i) {
-    const bool begins_line = i == 0 || text[i - 1] == '\n';
-    if (begins_line && text[i] != '\n') result += before;
-    result += text[i];
-  }
-  return result;
+std::string compose_bytes(std::uint64_t bytes) {
+  return bytes % kMiB == 0 ? fmt::format("{}m", bytes / kMiB) : fmt::format("{}b", bytes);
+}
+
+std::string kubernetes_bytes(std::uint64_t bytes) {
+  return bytes % kMiB == 0 ? fmt::format("{}Mi", bytes / kMiB) : std::to_string(bytes);
 }
 
 std::string yaml_comment(std::string_view text) {

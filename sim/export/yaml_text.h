@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <string>
 #include <string_view>
 
@@ -15,8 +17,11 @@ namespace isopop::sim {
 // The same for files in which "$" begins a variable (compose, swarm): "$$" stands for it there.
 [[nodiscard]] std::string yaml_quoted_for_compose(std::string_view text);
 
-// Every line of the text with so many spaces before it; empty lines stay empty.
-[[nodiscard]] std::string indented(std::string_view text, std::size_t spaces);
+// A size as compose and swarm take it: "384m" is 384 MiB.
+[[nodiscard]] std::string compose_bytes(std::uint64_t bytes);
+
+// The same for Kubernetes: "384Mi".
+[[nodiscard]] std::string kubernetes_bytes(std::uint64_t bytes);
 
 // Text that goes into a comment: what could end its line becomes a space.
 [[nodiscard]] std::string yaml_comment(std::string_view text);

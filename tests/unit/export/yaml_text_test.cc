@@ -31,8 +31,11 @@ TEST(YamlText, ADollarBeginsNoVariableInComposeFiles) {
   EXPECT_EQ(yaml_quoted_for_compose("${HOME} $x"), "\"$${HOME} $$x\"");
 }
 
-TEST(YamlText, IndentsLinesThatAreNotEmpty) {
-  EXPECT_EQ(indented("a:\n  b\n\nc\n", 2), "  a:\n    b\n\n  c\n");
+TEST(YamlText, SizesAreExactInEachNotation) {
+  EXPECT_EQ(compose_bytes(384ULL << 20U), "384m");
+  EXPECT_EQ(compose_bytes(1'000'000), "1000000b");
+  EXPECT_EQ(kubernetes_bytes(384ULL << 20U), "384Mi");
+  EXPECT_EQ(kubernetes_bytes(1'000'000), "1000000");
 }
 
 TEST(YamlText, ACommentStaysOnItsLine) {
