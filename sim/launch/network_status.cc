@@ -165,15 +165,15 @@ std::string format_table(const NetworkStatus& status) {
   text += fmt::format("control plane  {}\n",
                       process_line(status.control, status.control_rpc,
                                    status.control_answers ? "answers" : "gives no answer"));
+  if (!status.control_refuses.empty()) {
+    text += fmt::format("               {}\n", status.control_refuses);
+  }
   text += fmt::format("router         {}\n",
                       process_line(status.router, "http://" + status.router_address,
                                    status.router_connected ? "connected" : "not connected"));
   text += fmt::format("PoPs           {} ready, {} starting, {} down, of {}; {} {}\n",
                       status.pops_ready, status.pops_starting, status.pops_down, status.pops_wanted,
                       status.pops_running, is_compose ? "containers" : "processes");
-  if (!status.control_refuses.empty()) {
-    text += fmt::format("               {}\n", status.control_refuses);
-  }
   if (!status.pops_not_ready.empty()) {
     text += fmt::format("not ready      {}\n", fmt::join(status.pops_not_ready, " "));
   }
