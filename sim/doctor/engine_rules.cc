@@ -206,8 +206,8 @@ Finding judge_bridge(const Plan& plan) {
 }
 
 // ip-sysctl.rst: gc_thresh3 is the most entries there may be, over all network namespaces. When it
-// is reached the kernel throws out what is older than 5 s and asks again: with half of them that is
-// the rule, and packets are dropped.
+// is reached the kernel throws out what is older than 5 s and asks again (net/core/neighbour.c);
+// what finds no room then is dropped, which with half of them must be expected all the time.
 Finding judge_neighbours(const HostFacts& facts, const Plan& plan) {
   const uint64_t needed = needs_of(plan).neighbours;
   const std::optional<uint64_t> left = left_of(facts.neighbours_max, facts.neighbours_now);
@@ -223,9 +223,10 @@ Finding judge_neighbours(const HostFacts& facts, const Plan& plan) {
        .needed_text = fmt::format("{} more", count_text(needed)),
        .source = "/proc/sys/net/ipv4/neigh/default/gc_thresh3"},
       {.verdict = is_far_off ? Verdict::kProblem : Verdict::kWarning,
-       .why = is_far_off ? "The table of addresses on the bridge overflows: packets are dropped."
-                         : "The kernel would throw out addresses on the bridge that are in use, "
-                           "and ask for them again.",
+       .why = is_far_off
+                  ? "The table of addresses on the bridge would overflow, and packets be dropped."
+                  : "The kernel would throw out addresses on the bridge that are in use, "
+                    "and ask for them again.",
        .fix = as_root(facts, fmt::format("sysctl -w net.ipv4.neigh.default.gc_thresh1={} "
                                          "net.ipv4.neigh.default.gc_thresh2={} "
                                          "net.ipv4.neigh.default.gc_thresh3={}",

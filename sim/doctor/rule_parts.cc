@@ -35,8 +35,13 @@ std::optional<std::uint64_t> left_of(std::optional<std::uint64_t> limit,
 }
 
 std::string up_command(const Plan& plan, std::string_view options) {
-  return fmt::format("isopop up{} {}", plan.engine == Engine::kCompose ? " --engine compose" : "",
-                     options);
+  constexpr std::string_view kDense = "--pops-per-container";
+  std::string command = "isopop up";
+  if (plan.engine == Engine::kCompose) command += " --engine compose";
+  if (plan.pops_per_container > 1 && !options.starts_with(kDense)) {
+    command += fmt::format(" {} {}", kDense, plan.pops_per_container);
+  }
+  return fmt::format("{} {}", command, options);
 }
 
 Finding at_least(Demand demand, Shortfall shortfall) {

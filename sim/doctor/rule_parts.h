@@ -23,7 +23,7 @@ namespace isopop::sim::doctor {
 // not be read counts as none.
 [[nodiscard]] std::optional<std::uint64_t> left_of(std::optional<std::uint64_t> limit,
                                                    std::optional<std::uint64_t> used);
-// The command that starts the plan's network with other options.
+// The command that starts the plan's network with an option changed.
 [[nodiscard]] std::string up_command(const Plan& plan, std::string_view options);
 
 // A number of which there must be enough.

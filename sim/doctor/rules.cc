@@ -25,6 +25,19 @@ std::size_t pops_that_fit(Plan plan, uint64_t memory_bytes) {
   return plan.pops;
 }
 
+// The command that starts a network for which so much memory is enough: all PoPs in fewer
+// containers where that helps, else fewer PoPs. Empty when not even one PoP fits.
+std::string smaller_network(const Plan& plan, uint64_t memory_bytes) {
+  constexpr std::size_t kDensest = 50;
+  Plan denser = plan;
+  while (plan.engine == Engine::kCompose && ++denser.pops_per_container <= kDensest) {
+    if (needs_of(denser).memory_bytes > memory_bytes) continue;
+    return up_command(plan, fmt::format("--pops-per-container {}", denser.pops_per_container));
+  }
+  const std::size_t fitting = pops_that_fit(plan, memory_bytes);
+  return fitting == 0 ? "" : up_command(plan, fmt::format("--pops {}", fitting));
+}
+
 Finding judge_memory(const HostFacts& facts, const Plan& plan) {
   const uint64_t needed = needs_of(plan).memory_bytes;
   // Containers stand in control groups of their own; processes stand in ours.
@@ -33,7 +46,6 @@ Finding judge_memory(const HostFacts& facts, const Plan& plan) {
       is_ours ? facts.limits.cgroup_memory_left_bytes : std::nullopt;
   const std::optional<uint64_t> left =
       facts.memory_available_bytes ? least_of(facts.memory_available_bytes, group) : std::nullopt;
-  const std::size_t fitting = left ? pops_that_fit(plan, *left) : 0;
   const bool by_group = left && group && *left == *group && *group != facts.memory_available_bytes;
   return at_least(
       {.name = "memory",
@@ -44,9 +56,9 @@ Finding judge_memory(const HostFacts& facts, const Plan& plan) {
        .needed_text = fmt::format("{} for {} PoPs", format_bytes(needed), count_text(plan.pops)),
        .source = "/proc/meminfo"},
       {.why = fmt::format("The kernel would end some of the programs for want of memory; it is "
-                          "enough for {} PoPs.",
-                          count_text(fitting)),
-       .fix = fitting > 0 ? up_command(plan, fmt::format("--pops {}", fitting)) : "",
+                          "enough for {} of the PoPs.",
+                          count_text(left ? pops_that_fit(plan, *left) : 0)),
+       .fix = left ? smaller_network(plan, *left) : "",
        .launch = Launch::kIsBlocked});
 }
 

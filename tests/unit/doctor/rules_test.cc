@@ -69,7 +69,8 @@ INSTANTIATE_TEST_SUITE_P(
              330ULL * 13'300'000 + 64'000'000, Verdict::kProblem, "isopop up --pops 329"},
         Edge{"memory", kContainers,
              [](HostFacts& facts, std::uint64_t left) { facts.memory_available_bytes = left; },
-             332ULL * 40'000'000, Verdict::kProblem, "isopop up --engine compose --pops 329"},
+             332ULL * 40'000'000, Verdict::kProblem,
+             "isopop up --engine compose --pops-per-container 2"},
         Edge{"tasks", kProcesses,
              [](HostFacts& facts, std::uint64_t left) { facts.pid_max = left + 500; },
              needs_of(kProcesses).tasks, Verdict::kProblem, "sudo sysctl -w kernel.pid_max=8192"},
@@ -164,6 +165,24 @@ TEST(Judge, OffersNoSmallerNetworkWhereNotEvenOnePopFits) {
   const Finding finding = finding_named(judge(facts, {}), "memory");
   EXPECT_EQ(finding.verdict, Verdict::kProblem);
   EXPECT_EQ(finding.fix, "");
+}
+
+TEST(Judge, OffersFewerPopsWhereNoFewerContainersHelp) {
+  HostFacts facts = sound_facts();
+  facts.memory_available_bytes = 1'000'000'000;
+  EXPECT_EQ(finding_named(judge(facts, compose_plan(330)), "memory").fix,
+            "isopop up --engine compose --pops 23");
+  facts.memory_available_bytes = 6'000'000'000;
+  EXPECT_EQ(finding_named(judge(facts, compose_plan(330)), "memory").fix,
+            "isopop up --engine compose --pops-per-container 6");
+}
+
+TEST(Judge, KeepsWhatThePlanSaysInItsOffers) {
+  HostFacts facts = sound_facts();
+  facts.ports_taken = std::set<std::uint16_t>{8080};
+  const Plan plan{.engine = Engine::kCompose, .pops = 330, .pops_per_container = 10};
+  EXPECT_EQ(finding_named(judge(facts, plan), "port").fix,
+            "isopop up --engine compose --pops-per-container 10 --port 8081");
 }
 
 TEST(Judge, RaisesBothLimitsOfTasksWhenBothAreShort) {
