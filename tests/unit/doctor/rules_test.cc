@@ -83,7 +83,11 @@ INSTANTIATE_TEST_SUITE_P(
              needs_of(kProcesses).tasks, Verdict::kProblem, "user-$(id -u).slice TasksMax"},
         Edge{"cgroup-tasks", kContainers,
              [](HostFacts& facts, std::uint64_t left) { facts.limits.cgroup_tasks_left = left; },
-             332ULL * 12, Verdict::kProblem, "docker.service TasksMax=infinity"},
+             332ULL * 12, Verdict::kProblem, "docker.service TasksMax=infinity"}));
+
+INSTANTIATE_TEST_SUITE_P(
+    Limits, Edges,
+    testing::Values(
         Edge{"user-tasks", kProcesses,
              [](HostFacts& facts, std::uint64_t left) { facts.limits.tasks_of_user = left + 100; },
              needs_of(kProcesses).tasks_of_one_user, Verdict::kProblem, "--nproc=8192:8192"},
