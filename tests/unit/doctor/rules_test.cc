@@ -56,78 +56,79 @@ TEST_P(Edges, AreWhereTheyAreSaidToBe) {
 const Plan kProcesses{.engine = Engine::kProcesses, .pops = 330};
 const Plan kContainers{.engine = Engine::kCompose, .pops = 330};
 
-INSTANTIATE_TEST_SUITE_P(
-    Resources, Edges,
-    testing::Values(
-        Edge{"memory", kProcesses,
-             [](HostFacts& facts, std::uint64_t left) { facts.memory_available_bytes = left; },
-             330ULL * 13'300'000 + 64'000'000, Verdict::kProblem, "isopop up --pops 329"},
-        Edge{"memory", kProcesses,
-             [](HostFacts& facts, std::uint64_t left) {
-               facts.limits.cgroup_memory_left_bytes = left;
-             },
-             330ULL * 13'300'000 + 64'000'000, Verdict::kProblem, "isopop up --pops 329"},
-        Edge{"memory", kContainers,
-             [](HostFacts& facts, std::uint64_t left) { facts.memory_available_bytes = left; },
-             332ULL * 40'000'000, Verdict::kProblem,
-             "isopop up --engine compose --pops-per-container 2"},
-        Edge{"tasks", kProcesses,
-             [](HostFacts& facts, std::uint64_t left) { facts.pid_max = left + 500; },
-             needs_of(kProcesses).tasks, Verdict::kProblem, "sudo sysctl -w kernel.pid_max=8192"},
-        Edge{"tasks", kContainers,
-             [](HostFacts& facts, std::uint64_t left) { facts.threads_max = left + 500; },
-             needs_of(kContainers).tasks, Verdict::kProblem,
-             "sudo sysctl -w kernel.threads-max=16384"},
-        Edge{"cgroup-tasks", kProcesses,
-             [](HostFacts& facts, std::uint64_t left) { facts.limits.cgroup_tasks_left = left; },
-             needs_of(kProcesses).tasks, Verdict::kProblem, "user-$(id -u).slice TasksMax"},
-        Edge{"cgroup-tasks", kContainers,
-             [](HostFacts& facts, std::uint64_t left) { facts.limits.cgroup_tasks_left = left; },
-             332ULL * 12, Verdict::kProblem, "docker.service TasksMax=infinity"}));
+std::vector<Edge> edges_of_resources() {
+  return {Edge{"memory", kProcesses,
+               [](HostFacts& facts, std::uint64_t left) { facts.memory_available_bytes = left; },
+               330ULL * 13'300'000 + 64'000'000, Verdict::kProblem, "isopop up --pops 329"},
+          Edge{"memory", kProcesses,
+               [](HostFacts& facts, std::uint64_t left) {
+                 facts.limits.cgroup_memory_left_bytes = left;
+               },
+               330ULL * 13'300'000 + 64'000'000, Verdict::kProblem, "isopop up --pops 329"},
+          Edge{"memory", kContainers,
+               [](HostFacts& facts, std::uint64_t left) { facts.memory_available_bytes = left; },
+               332ULL * 40'000'000, Verdict::kProblem,
+               "isopop up --engine compose --pops-per-container 2"},
+          Edge{"tasks", kProcesses,
+               [](HostFacts& facts, std::uint64_t left) { facts.pid_max = left + 500; },
+               needs_of(kProcesses).tasks, Verdict::kProblem, "sudo sysctl -w kernel.pid_max=8192"},
+          Edge{"tasks", kContainers,
+               [](HostFacts& facts, std::uint64_t left) { facts.threads_max = left + 500; },
+               needs_of(kContainers).tasks, Verdict::kProblem,
+               "sudo sysctl -w kernel.threads-max=16384"},
+          Edge{"cgroup-tasks", kProcesses,
+               [](HostFacts& facts, std::uint64_t left) { facts.limits.cgroup_tasks_left = left; },
+               needs_of(kProcesses).tasks, Verdict::kProblem, "user-$(id -u).slice TasksMax"},
+          Edge{"cgroup-tasks", kContainers,
+               [](HostFacts& facts, std::uint64_t left) { facts.limits.cgroup_tasks_left = left; },
+               332ULL * 12, Verdict::kProblem, "docker.service TasksMax=infinity"}};
+}
+INSTANTIATE_TEST_SUITE_P(Resources, Edges, testing::ValuesIn(edges_of_resources()));
 
-INSTANTIATE_TEST_SUITE_P(
-    Limits, Edges,
-    testing::Values(
-        Edge{"user-tasks", kProcesses,
-             [](HostFacts& facts, std::uint64_t left) { facts.limits.tasks_of_user = left + 100; },
-             needs_of(kProcesses).tasks_of_one_user, Verdict::kProblem, "--nproc=8192:8192"},
-        Edge{"user-tasks", kContainers,
-             [](HostFacts& facts, std::uint64_t left) { facts.limits.tasks_of_user = left + 100; },
-             needs_of(kContainers).tasks_of_one_user, Verdict::kProblem, "LimitNPROC=infinity"},
-        Edge{"open-files", kProcesses,
-             [](HostFacts& facts, std::uint64_t left) { facts.limits.open_files_hard = left; },
-             330ULL * 8 + 1'024, Verdict::kProblem, "sudo prlimit --pid $$ --nofile=65536:65536"},
-        Edge{"open-files", kContainers,
-             [](HostFacts& facts, std::uint64_t left) { facts.limits.open_files_hard = left; },
-             330ULL * 8 + 1'024, Verdict::kProblem, "LimitNOFILE=65536"},
-        Edge{"system-files", kProcesses,
-             [](HostFacts& facts, std::uint64_t left) { facts.file_max = left + 1'000; },
-             needs_of(kProcesses).files_of_all, Verdict::kProblem, "sysctl -w fs.file-max=32768"},
-        Edge{"state-disk", kProcesses,
-             [](HostFacts& facts, std::uint64_t left) { facts.state_bytes_free = left; },
-             330'000'000ULL + 50'000'000, Verdict::kProblem, ""},
-        Edge{"ephemeral-ports", kProcesses,
-             [](HostFacts& facts, std::uint64_t left) { facts.ephemeral_ports = left; }, 10'000,
-             Verdict::kWarning, "net.ipv4.ip_local_port_range"},
-        Edge{"somaxconn", kProcesses,
-             [](HostFacts& facts, std::uint64_t left) { facts.somaxconn = left; }, 4'096,
-             Verdict::kWarning, "sudo sysctl -w net.core.somaxconn=4096"}));
+std::vector<Edge> edges_of_limits() {
+  return {
+      Edge{"user-tasks", kProcesses,
+           [](HostFacts& facts, std::uint64_t left) { facts.limits.tasks_of_user = left + 100; },
+           needs_of(kProcesses).tasks_of_one_user, Verdict::kProblem, "--nproc=8192:8192"},
+      Edge{"user-tasks", kContainers,
+           [](HostFacts& facts, std::uint64_t left) { facts.limits.tasks_of_user = left + 100; },
+           needs_of(kContainers).tasks_of_one_user, Verdict::kProblem, "LimitNPROC=infinity"},
+      Edge{"open-files", kProcesses,
+           [](HostFacts& facts, std::uint64_t left) { facts.limits.open_files_hard = left; },
+           330ULL * 8 + 1'024, Verdict::kProblem, "sudo prlimit --pid $$ --nofile=65536:65536"},
+      Edge{"open-files", kContainers,
+           [](HostFacts& facts, std::uint64_t left) { facts.limits.open_files_hard = left; },
+           330ULL * 8 + 1'024, Verdict::kProblem, "LimitNOFILE=65536"},
+      Edge{"system-files", kProcesses,
+           [](HostFacts& facts, std::uint64_t left) { facts.file_max = left + 1'000; },
+           needs_of(kProcesses).files_of_all, Verdict::kProblem, "sysctl -w fs.file-max=32768"},
+      Edge{"state-disk", kProcesses,
+           [](HostFacts& facts, std::uint64_t left) { facts.state_bytes_free = left; },
+           330'000'000ULL + 50'000'000, Verdict::kProblem, ""},
+      Edge{"ephemeral-ports", kProcesses,
+           [](HostFacts& facts, std::uint64_t left) { facts.ephemeral_ports = left; }, 10'000,
+           Verdict::kWarning, "net.ipv4.ip_local_port_range"},
+      Edge{"somaxconn", kProcesses,
+           [](HostFacts& facts, std::uint64_t left) { facts.somaxconn = left; }, 4'096,
+           Verdict::kWarning, "sudo sysctl -w net.core.somaxconn=4096"}};
+}
+INSTANTIATE_TEST_SUITE_P(Limits, Edges, testing::ValuesIn(edges_of_limits()));
 
-INSTANTIATE_TEST_SUITE_P(
-    Containers, Edges,
-    testing::Values(
-        Edge{"neighbours", kContainers,
-             [](HostFacts& facts, std::uint64_t left) { facts.neighbours_max = left + 3; },
-             330ULL * 4 + 16, Verdict::kWarning, "net.ipv4.neigh.default.gc_thresh3=4096"},
-        Edge{"inotify-instances", kContainers,
-             [](HostFacts& facts, std::uint64_t left) { facts.inotify_instances = left; },
-             332ULL + 32, Verdict::kWarning, "fs.inotify.max_user_instances=4096"},
-        Edge{"inotify-watches", kContainers,
-             [](HostFacts& facts, std::uint64_t left) { facts.inotify_watches = left; },
-             2 * 332ULL + 32, Verdict::kWarning, "fs.inotify.max_user_watches=4096"},
-        Edge{"docker-disk", kContainers,
-             [](HostFacts& facts, std::uint64_t left) { facts.engine_bytes_free = left; },
-             332'000'000ULL + 50'000'000, Verdict::kProblem, ""}));
+std::vector<Edge> edges_of_containers() {
+  return {Edge{"neighbours", kContainers,
+               [](HostFacts& facts, std::uint64_t left) { facts.neighbours_max = left + 3; },
+               330ULL * 4 + 16, Verdict::kWarning, "net.ipv4.neigh.default.gc_thresh3=4096"},
+          Edge{"inotify-instances", kContainers,
+               [](HostFacts& facts, std::uint64_t left) { facts.inotify_instances = left; },
+               332ULL + 32, Verdict::kWarning, "fs.inotify.max_user_instances=4096"},
+          Edge{"inotify-watches", kContainers,
+               [](HostFacts& facts, std::uint64_t left) { facts.inotify_watches = left; },
+               2 * 332ULL + 32, Verdict::kWarning, "fs.inotify.max_user_watches=4096"},
+          Edge{"docker-disk", kContainers,
+               [](HostFacts& facts, std::uint64_t left) { facts.engine_bytes_free = left; },
+               332'000'000ULL + 50'000'000, Verdict::kProblem, ""}};
+}
+INSTANTIATE_TEST_SUITE_P(Containers, Edges, testing::ValuesIn(edges_of_containers()));
 
 TEST(Judge, SaysUnknownWhereNothingCouldBeRead) {
   for (const Engine engine : {Engine::kProcesses, Engine::kCompose}) {
