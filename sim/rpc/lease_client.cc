@@ -15,8 +15,8 @@ Result<std::string> lease_pop(const std::string& control_address, const rpc::Tls
   question.set_instance(request.instance);
   for (const std::string& id : request.ids) question.add_ids(id);
   grpc::ClientContext context;
-  // gRPC's deadlines are wall-clock moments; a clock that jumps only makes one question fail early.
-  context.set_deadline(std::chrono::system_clock::now() + timeout);
+  context.set_deadline(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                                    gpr_time_from_millis(timeout.count(), GPR_TIMESPAN)));
   v1::LeasePopResponse answer;
   const grpc::Status outcome = stub->LeasePop(&context, question, &answer);
   if (!outcome.ok()) return rpc::to_error(outcome);

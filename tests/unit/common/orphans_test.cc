@@ -12,6 +12,7 @@
 
 #include "common/files/files.h"
 #include "common/process/child.h"
+#include "common/text/text.h"
 #include "tests/support/wait.h"
 
 namespace isopop {
@@ -50,7 +51,7 @@ class OrphansTest : public testing::Test {
     std::array<char, 32> digits{};
     EXPECT_GT(read(told.read_end.get(), digits.data(), digits.size() - 1), 0);
     EXPECT_TRUE(parent.wait_exit(10s).has_value());
-    return std::stoi(digits.data());
+    return static_cast<pid_t>(parse_integer(trim(digits.data())).value());
   }
   void end_orphan() { life_.write_end.reset(); }
 

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "common/files/files.h"
+#include "common/text/text.h"
 
 namespace isopop::sim {
 namespace {
@@ -65,7 +66,7 @@ TEST_F(PopHostTest, WaitsUntilTheLastHasStopped) {
 
 TEST_F(PopHostTest, KillsWhatDoesNotStop) {
   host({"trap '' TERM; echo $$ > pid; kill -TERM $PPID; while :; do sleep 0.01; done"}, 5ms, 100ms);
-  const pid_t stubborn = std::stoi(content("pid"));
+  const auto stubborn = static_cast<pid_t>(parse_integer(trim(content("pid"))).value());
   EXPECT_EQ(kill(stubborn, 0), -1);
   EXPECT_EQ(errno, ESRCH);
 }
