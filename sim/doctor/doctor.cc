@@ -42,6 +42,7 @@ HostFacts gather_facts(const DoctorOptions& options, const std::filesystem::path
     }
   }
   facts.state_bytes_free = bytes_free_at(state);
+  facts.own_port = read_own_port(state);
   if (facts.engine && facts.engine->is_elsewhere) return facts;
 
   if (facts.engine && facts.engine->subnets_taken) {

@@ -165,6 +165,10 @@ Finding judge_port(const HostFacts& facts, const Plan& plan) {
   if (!facts.ports_taken->contains(plan.port)) {
     return {.name = "port", .found = fmt::format("{} is free", plan.port)};
   }
+  if (facts.own_port == plan.port) {
+    return {.name = "port",
+            .found = fmt::format("{} is this network's own, which runs already", plan.port)};
+  }
   constexpr std::uint32_t kLastPort = 65'535;
   std::uint32_t free = plan.port;
   while (free <= kLastPort && facts.ports_taken->contains(static_cast<std::uint16_t>(free))) ++free;

@@ -81,6 +81,8 @@ struct HostFacts {
   std::string cgroup_version;             // "1", or "2" when it is alone; empty when not mounted
   // TCP ports that someone listens on, at any address: one is enough to make a wildcard bind fail.
   std::optional<std::set<std::uint16_t>> ports_taken;
+  // The published port of the network that runs in the state folder, if one does.
+  std::optional<std::uint16_t> own_port;
   std::optional<std::uint64_t> state_bytes_free;
   std::optional<std::uint64_t> engine_bytes_free;
   // Why the kernel would refuse user namespaces, by its settings.

@@ -126,6 +126,17 @@ std::optional<uint64_t> read_number(const fs::path& file) {
   return text ? parse_limit(trim(*text)) : std::nullopt;
 }
 
+std::optional<std::uint16_t> read_own_port(const fs::path& state) {
+  constexpr std::string_view kPublished = "127.0.0.1:";
+  const std::optional<std::string> text = text_of(state / "router.endpoint");
+  if (!text) return std::nullopt;
+  const std::string_view endpoint = trim(*text);
+  if (!endpoint.starts_with(kPublished)) return std::nullopt;
+  const auto port = parse_unsigned(endpoint.substr(kPublished.size()));
+  if (!port || *port > 0xFFFF) return std::nullopt;
+  return static_cast<std::uint16_t>(*port);
+}
+
 std::optional<uint64_t> parse_meminfo(std::string_view text, std::string_view key) {
   for (const std::string_view line : split(text, '\n')) {
     const std::vector<std::string_view> words = words_of(line);

@@ -31,6 +31,10 @@ namespace isopop::sim::doctor {
 [[nodiscard]] std::optional<std::string> find_process(const std::filesystem::path& root,
                                                       std::string_view name);
 
+// The port in the note that a running network leaves in its state folder, when it is one that is
+// published on this machine ("127.0.0.1:8080"), and not one of a network of processes.
+[[nodiscard]] std::optional<std::uint16_t> read_own_port(const std::filesystem::path& state);
+
 // One file with one number; "max" and "unlimited" are kUnlimited.
 [[nodiscard]] std::optional<std::uint64_t> read_number(const std::filesystem::path& file);
 

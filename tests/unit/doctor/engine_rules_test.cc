@@ -121,6 +121,15 @@ TEST(JudgeEngine, OffersTheNextFreePort) {
   EXPECT_THAT(finding.why, HasSubstr("ss -ltnp"));
 }
 
+TEST(JudgeEngine, DoesNotCallTheNetworksOwnPortTaken) {
+  HostFacts facts = sound_facts();
+  facts.ports_taken = std::set<std::uint16_t>{8080, 8081};
+  facts.own_port = 8080;
+  EXPECT_EQ(judged(facts, "port").verdict, Verdict::kOk);
+  facts.own_port = 8081;
+  EXPECT_EQ(judged(facts, "port").verdict, Verdict::kProblem);
+}
+
 TEST(JudgeEngine, OffersNoPortBeyondTheLast) {
   HostFacts facts = sound_facts();
   facts.ports_taken = std::set<std::uint16_t>{65'535};

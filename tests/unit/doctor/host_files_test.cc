@@ -133,6 +133,16 @@ TEST_F(HostFiles, GiveTheTasksOfAUser) {
   EXPECT_EQ(count_tasks_of_user(root(), getuid() + 1), 0U);
 }
 
+TEST_F(HostFiles, GiveThePublishedPortOfTheNetworkThatRuns) {
+  EXPECT_EQ(read_own_port(root()), std::nullopt);
+  put("router.endpoint", "127.0.0.1:8080\n");
+  EXPECT_EQ(read_own_port(root()), 8080);
+  for (const char* other : {"127.20.0.2:8080\n", "127.0.0.1:\n", "127.0.0.1:65536", "8080", ""}) {
+    put("router.endpoint", other);
+    EXPECT_EQ(read_own_port(root()), std::nullopt) << other;
+  }
+}
+
 TEST_F(HostFiles, FindAProcessByItsWholeName) {
   put("proc/5/comm", "dockerd-other\n");
   put("proc/61/comm", "dockerd\n");
