@@ -18,11 +18,11 @@ namespace {
 
 constexpr std::uint64_t kFileBytesMax = 1ULL << 20U;
 
-template <auto free>
+template <auto dispose>
 struct Freed {
   template <typename T>
   void operator()(T* object) const {
-    free(object);
+    dispose(object);
   }
 };
 using Bytes = std::unique_ptr<BIO, Freed<BIO_free>>;

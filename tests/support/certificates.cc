@@ -17,11 +17,11 @@ namespace {
 
 constexpr long kDaySeconds = 24L * 60 * 60;
 
-template <auto free>
+template <auto dispose>
 struct Freed {
   template <typename T>
   void operator()(T* object) const {
-    free(object);
+    dispose(object);
   }
 };
 using Bytes = std::unique_ptr<BIO, Freed<BIO_free>>;

@@ -149,6 +149,20 @@ TEST_F(TlsCredentialsTest, AClientsNewCertificateIsTakenUpByItsChannel) {
   EXPECT_TRUE(test::wait_until(succeeds));
 }
 
+// Half of a pair, then nothing that is PEM: as when somebody copies files over one by one.
+TEST_F(TlsCredentialsTest, AServerOutlivesFilesThatCannotBeUsed) {
+  serve(server_files_);
+  const std::string key = read_file(server_files_.key).value();
+  const std::string certificate = read_file(server_files_.certificate).value();
+  ASSERT_TRUE(write_file_atomically(server_files_.key, read_file(client_.key).value()).ok());
+  EXPECT_TRUE(test::wait_until([this] { return !call(client_).ok(); }));
+  ASSERT_TRUE(write_file_atomically(server_files_.certificate, "nothing").ok());
+  ASSERT_TRUE(write_file_atomically(server_files_.key, key).ok());
+  EXPECT_FALSE(call(client_).ok());
+  ASSERT_TRUE(write_file_atomically(server_files_.certificate, certificate).ok());
+  EXPECT_TRUE(test::wait_until([this] { return call(client_).ok(); }));
+}
+
 TEST_F(TlsCredentialsTest, ANewAuthorityIsBelievedOnceItIsInTheFile) {
   TlsFiles files = server_files_;
   files.ca = (folder_.path() / "believed.crt").string();
