@@ -75,8 +75,10 @@ start() {
   no_engine "no Docker engine answers, and dockerd does not start here: ${why:-it says nothing}"
 }
 
+# Containers would outlive their daemon, bridges too.
 remove_containers() {
   timeout "$stop_seconds" docker ps --all --quiet | xargs -r timeout "$stop_seconds" docker rm --force >/dev/null
+  timeout "$stop_seconds" docker network prune --force >/dev/null
 }
 
 stop() {
