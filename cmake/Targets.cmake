@@ -8,7 +8,7 @@
 #   isopop_program(isopop-router SOURCES main.cc DEPENDS isopop_router_http)
 #
 #   isopop_test(router_geo_test LABEL unit SOURCES geo_index_test.cc DEPENDS isopop_router_geo)
-#     LABEL: unit | integration | e2e | hostile | conformance   TIMEOUT: seconds, default 60
+#     LABEL: unit | integration | e2e | engine | hostile | conformance   TIMEOUT: seconds, default 60
 #     One label a program: with two, gtest_discover_tests silently drops TIMEOUT.
 #
 #   isopop_bench(common_hash_bench SOURCES hash_bench.cc DEPENDS isopop_hash)
