@@ -55,7 +55,7 @@ std::string made_by(const ExportOptions& options) {
 
 Result<void> write_output(const std::string& output, const std::string& text) {
   if (output != "-") {
-    return write_file_atomically(output, text, Durability::kProcessCrash);
+    return write_file_atomically(output, text, Durability::kProcessCrash).with_context("--output");
   }
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
     return unavailable("standard output cannot be written");
