@@ -71,15 +71,6 @@ int complain(std::string_view server, const char* what) {
   return kUnhealthy;
 }
 
-bool send_all(int socket, std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t sent = send(socket, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent < 0) return false;
-    bytes.remove_prefix(static_cast<std::size_t>(sent));
-  }
-  return true;
-}
-
 // "HTTP/1.1 200": the status is all that is read of an answer.
 constexpr std::size_t kStatusEnd = 12;
 using StatusLine = std::array<char, kStatusEnd>;
@@ -99,12 +90,9 @@ int check(std::string_view server, const sockaddr_in& address, std::string_view 
   if (connection < 0) return complain(server, "cannot make a socket");
   if (connect(connection, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return complain(server, "cannot connect");
-  std::array<char, kPathBytesMax + 128> request{};
-  const int size = std::snprintf(request.data(), request.size(),
-                                 "GET %.*s HTTP/1.1\r\nHost: %.*s\r\nConnection: close\r\n\r\n",
-                                 static_cast<int>(path.size()), path.data(),
-                                 static_cast<int>(server.size()), server.data());
-  if (!send_all(connection, {request.data(), static_cast<std::size_t>(size)}))
+  if (dprintf(connection, "GET %.*s HTTP/1.1\r\nHost: %.*s\r\nConnection: close\r\n\r\n",
+              static_cast<int>(path.size()), path.data(), static_cast<int>(server.size()),
+              server.data()) < 0)
     return complain(server, "cannot send");
 
   StatusLine line{};
@@ -140,5 +128,6 @@ int main(int argc, char** argv) {
   action.sa_handler = give_up;
   sigaction(SIGALRM, &action, nullptr);
   alarm(kSecondsToAnswer);
+  std::signal(SIGPIPE, SIG_IGN);  // NOLINT(cert-err33-c): SIGPIPE can be ignored
   return check(server, *address, path);
 }

@@ -108,12 +108,13 @@ base() {
   folder=$(mktemp -d)
   # shellcheck disable=SC2064 # the folder's name is meant now
   trap "rm -rf --one-file-system '$folder'" EXIT
-  debootstrap --variant=minbase bookworm "$folder/root" >"$folder/log" 2>&1 ||
+  debootstrap --variant=minbase bookworm "$folder/base" >"$folder/log" 2>&1 ||
     { tail -n 5 "$folder/log" >&2; exit 1; }
-  printf 'deb http://deb.debian.org/%s main\n' 'debian bookworm' 'debian bookworm-updates' \
-    'debian-security bookworm-security' >"$folder/root/etc/apt/sources.list"
-  rm -rf "$folder"/root/var/{cache/apt/*.bin,cache/apt/archives/*.deb,lib/apt/lists/*}
-  tar -C "$folder/root" -c . | docker import - "$image" >/dev/null
+  local sources=$folder/base/etc/apt/sources.list
+  sed -i 'p; s/ bookworm / bookworm-updates /p; s#/debian bookworm-updates#/debian-security bookworm-security#' \
+    "$sources"
+  rm -rf "$folder"/base/var/{cache/apt/*.bin,cache/apt/archives/*.deb,lib/apt/lists/*}
+  tar -C "$folder/base" -c . | docker import - "$image" >/dev/null
 }
 
 [ $# -eq 2 ] || { sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
