@@ -98,7 +98,8 @@ std::string Distributor::refusal_of(const v1::Hello& hello) const {
   if (!place.ok()) return fmt::format("PoP {}: {}", identity.id(), place.error().message);
   if (identity.city().size() > kTextBytesMax || identity.region().size() > kTextBytesMax ||
       identity.country().size() > kTextBytesMax || hello.http_address().size() > kTextBytesMax ||
-      hello.program_version().size() > kTextBytesMax || hello.held_size() > kHeldMax) {
+      hello.host().size() > kTextBytesMax || hello.program_version().size() > kTextBytesMax ||
+      hello.held_size() > kHeldMax) {
     return fmt::format("PoP {}: its Hello is larger than any PoP's can be", identity.id());
   }
   if (!pops_.contains(identity.id()) && pops_.size() >= limits_.pops_max) {
@@ -124,6 +125,7 @@ void Distributor::on_hello(SessionId id, PopSession& session, const v1::Hello& h
   record.last_heartbeat = clock_.now();
   *record.pop.mutable_identity() = hello.identity();
   record.pop.set_http_address(hello.http_address());
+  record.pop.set_host(hello.host());
   record.pop.set_program_version(hello.program_version());
   record.pop.set_connected_at_ms(to_unix_ms(clock_.wall_now()));
   record.pop.set_last_heartbeat_ms(record.pop.connected_at_ms());

@@ -33,8 +33,12 @@ Result<void> check(const v1::LeasePopRequest& request, std::size_t ids_max) {
 
 }  // namespace
 
-void PopLeases::set_connected(const std::string& id) {
+void PopLeases::set_connected(const std::string& id, const std::string& host) {
   Lease& lease = leases_[id];
+  if (lease.host != host) {
+    lease.host = host;
+    lease.instance.clear();
+  }
   lease.is_connected = true;
   lease.was_connected = true;
 }

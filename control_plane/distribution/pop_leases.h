@@ -23,15 +23,16 @@ struct PopLeaseLimits {
 // for a while after, whoever the PoP is, so that no two processes are given one. A holder is a host
 // and an instance on it: a process that asks again gets its id again, and so does a new process on
 // a host whose one PoP went away (a container that was started again keeps its id). Leases are
-// forgotten with the process; the PoPs that were connected are told again. Not thread-safe: lives
-// on the control loop.
+// forgotten with the process; the PoPs that were connected are told again, with their hosts. Not
+// thread-safe: lives on the control loop.
 class PopLeases final {
  public:
   explicit PopLeases(const Clock& clock, PopLeaseLimits limits = {})
       : clock_(clock), limits_(limits) {}
 
-  // What happens to PoPs; every time is fine, changes are what counts.
-  void set_connected(const std::string& id);
+  // What happens to PoPs; every time is fine, changes are what counts. A PoP that connects from
+  // another host than the holder's is not the holder's.
+  void set_connected(const std::string& id, const std::string& host);
   void set_disconnected(const std::string& id);
   // Connected before a restart of the control plane: they will be back.
   void expect(const std::set<std::string>& ids);
@@ -42,8 +43,8 @@ class PopLeases final {
 
  private:
   struct Lease {
-    std::string host;  // empty: held by its PoP alone, which nobody leased
-    std::string instance;
+    std::string host;      // empty: not known
+    std::string instance;  // empty: nobody leased it, or it is forgotten
     bool is_connected = false;
     bool was_connected = false;  // since it was given
     Instant held_until{};        // when it is not connected

@@ -132,7 +132,7 @@ void ControlLoop::tell_leases(const std::set<std::string>& pops) {
   for (const std::string& id : pops) {
     const std::optional<v1::Pop> pop = distributor_.pop(id);
     if (pop && pop->state() != v1::POP_STATE_DOWN) {
-      leases_.set_connected(id);
+      leases_.set_connected(id, pop->host());
     } else {
       leases_.set_disconnected(id);
     }

@@ -1,8 +1,10 @@
 #include "pop_node/main/pop_program.h"
 
 #include <sys/resource.h>
+#include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -168,6 +170,11 @@ Result<Settings> understand(const Options& options) {
   return settings;
 }
 
+std::string host_name() {
+  std::array<char, 256> name{};
+  return gethostname(name.data(), name.size() - 1) == 0 ? name.data() : "";
+}
+
 DistributionSession::Description describe(const Options& options) {
   DistributionSession::Description description;
   v1::PopIdentity& identity = description.identity;
@@ -178,6 +185,7 @@ DistributionSession::Description describe(const Options& options) {
   identity.set_latitude_deg(options.latitude_deg);
   identity.set_longitude_deg(options.longitude_deg);
   description.program_version = program_version();
+  description.host = host_name();
   return description;
 }
 

@@ -21,6 +21,7 @@ v1::PopMessage DistributionSession::hello(const Description& description) const 
   hello.set_program_version(description.program_version);
   *hello.mutable_identity() = description.identity;
   hello.set_http_address(description.http_address);
+  hello.set_host(description.host);
   for (const LiveWorkerPtr& worker : catalog_.registry().all()) {
     v1::HeldVersion& held = *hello.add_held();
     held.set_worker(worker->version.worker());

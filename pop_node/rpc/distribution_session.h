@@ -24,6 +24,7 @@ class DistributionSession final {
   struct Description {
     v1::PopIdentity identity;
     std::string http_address;
+    std::string host;
     std::string program_version;
   };
 

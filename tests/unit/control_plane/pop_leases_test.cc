@@ -64,7 +64,7 @@ TEST_F(PopLeasesTest, AnIdThatNobodyCameForIsFreeAfterAMinute) {
 
 TEST_F(PopLeasesTest, HeldWhileConnectedAndAMinuteAfter) {
   EXPECT_EQ(given("a"), "AMS");
-  leases_.set_connected("AMS");
+  leases_.set_connected("AMS", "a");
   clock_.advance(std::chrono::hours(24));
   EXPECT_EQ(given("b"), "FRA");
   leases_.set_disconnected("AMS");
@@ -76,10 +76,10 @@ TEST_F(PopLeasesTest, HeldWhileConnectedAndAMinuteAfter) {
 
 TEST_F(PopLeasesTest, APopThatReconnectsKeepsItsId) {
   EXPECT_EQ(given("a"), "AMS");
-  leases_.set_connected("AMS");
+  leases_.set_connected("AMS", "a");
   leases_.set_disconnected("AMS");
   clock_.advance(seconds(59));
-  leases_.set_connected("AMS");
+  leases_.set_connected("AMS", "a");
   clock_.advance(seconds(600));
   EXPECT_EQ(given("b"), "FRA");
   EXPECT_EQ(given("a"), "AMS");
@@ -87,7 +87,7 @@ TEST_F(PopLeasesTest, APopThatReconnectsKeepsItsId) {
 
 TEST_F(PopLeasesTest, AHostWhoseProcessIsAnotherNowGetsItsIdAgain) {
   EXPECT_EQ(given("a", "1"), "AMS");
-  leases_.set_connected("AMS");
+  leases_.set_connected("AMS", "a");
   EXPECT_EQ(given("a", "2"), "FRA") << "the first may still run";
   clock_.advance(seconds(60));
   leases_.set_disconnected("AMS");
@@ -95,17 +95,32 @@ TEST_F(PopLeasesTest, AHostWhoseProcessIsAnotherNowGetsItsIdAgain) {
   EXPECT_EQ(given("a", "4"), "FRA") << "the third is starting";
 }
 
+TEST_F(PopLeasesTest, AHostIsKnownAgainAfterARestartOfTheControlPlane) {
+  leases_.expect({"AMS", "FRA"});
+  leases_.set_connected("AMS", "a");
+  leases_.set_connected("FRA", "b");
+  leases_.set_disconnected("FRA");
+  EXPECT_EQ(given("b"), "FRA");
+  EXPECT_EQ(given("c"), "SIN");
+}
+
+TEST_F(PopLeasesTest, WhoConnectsFromAnotherHostIsNotTheHolder) {
+  EXPECT_EQ(given("a"), "AMS");
+  leases_.set_connected("AMS", "b");
+  EXPECT_EQ(given("a"), "FRA");
+}
+
 TEST_F(PopLeasesTest, WhichPopOfAHostWithSeveralWentAwayIsNotGuessed) {
   EXPECT_EQ(given("a", "1"), "AMS");
   EXPECT_EQ(given("a", "2"), "FRA");
-  leases_.set_connected("AMS");
-  leases_.set_connected("FRA");
+  leases_.set_connected("AMS", "a");
+  leases_.set_connected("FRA", "a");
   leases_.set_disconnected("FRA");
   EXPECT_EQ(given("a", "3"), "SIN");
 }
 
 TEST_F(PopLeasesTest, PopsThatNobodyLeasedCountToo) {
-  leases_.set_connected("AMS");
+  leases_.set_connected("AMS", "x");
   EXPECT_EQ(given("a"), "FRA");
   leases_.set_disconnected("AMS");
   EXPECT_EQ(given("b"), "SIN") << "it may be back at once";
@@ -116,7 +131,7 @@ TEST_F(PopLeasesTest, PopsThatNobodyLeasedCountToo) {
 TEST_F(PopLeasesTest, PopsThatWereThereBeforeARestartAreExpected) {
   leases_.expect({"AMS", "FRA"});
   EXPECT_EQ(given("a"), "SIN");
-  leases_.set_connected("FRA");
+  leases_.set_connected("FRA", "x");
   clock_.advance(seconds(60));
   EXPECT_EQ(given("b"), "AMS");
   EXPECT_EQ(ask("c", "1", {"FRA"}).error().code, ErrorCode::kResourceExhausted);
@@ -138,7 +153,7 @@ TEST_F(PopLeasesTest, TwoThousandHoldersGetTwoThousandIds) {
   for (int i = 0; i < 2'000; ++i) {
     const std::string id = ask("host-" + std::to_string(i), "1", ids).value();
     EXPECT_TRUE(all.insert(id).second) << id;
-    leases_.set_connected(id);
+    leases_.set_connected(id, "host-" + std::to_string(i));
   }
   EXPECT_EQ(ask("one-more", "1", ids).error().code, ErrorCode::kResourceExhausted);
   leases_.set_disconnected("P1234");
