@@ -14,6 +14,7 @@
 #include "common/http/header_names.h"
 #include "common/text/text.h"
 #include "sim/compose/subnet.h"
+#include "sim/doctor/doctor.h"
 #include "sim/export/compose.h"
 #include "sim/launch/http_probe.h"
 #include "sim/rpc/control_client.h"
@@ -282,6 +283,29 @@ Result<void> check_image(const ContainerEngine& engine, const std::string& image
       image));
 }
 
+// What would make a new network fail for certain, and soon, is said before anything is started.
+Result<void> check_machine(const ComposeLaunchOptions& options) {
+  ISOPOP_TRY_ASSIGN(const std::vector<doctor::Finding> findings,
+                    doctor::examine({.plan = {.engine = doctor::Engine::kCompose,
+                                              .pops = options.topology.pops.size(),
+                                              .pops_per_container = options.pops_per_container,
+                                              .image = options.image,
+                                              .port = options.port},
+                                     .state = options.state.path()}));
+  std::string problems;
+  for (const doctor::Finding& finding : findings) {
+    if (!finding.blocks_start()) continue;
+    problems +=
+        fmt::format("\n  {}: {}, needed: {}. {}{}", finding.name, finding.found, finding.needed,
+                    finding.why, finding.fix.empty() ? "" : "\n    " + finding.fix);
+  }
+  if (problems.empty()) return {};
+  return Error{ErrorCode::kFailedPrecondition,
+               "this machine is not ready for that network (`isopop doctor --engine compose` tells "
+               "more):" +
+                   problems};
+}
+
 Result<ComposePlan> prepare(const ComposeLaunchOptions& options, const ContainerEngine& engine) {
   ComposePlan plan;
   plan.project.name = compose_project_name(options.state);
@@ -386,6 +410,7 @@ Result<LaunchOutcome> launch_compose(const ComposeLaunchOptions& options, Interr
                       .engine = LaunchRecord::Engine::kCompose,
                       .project = plan.project.name};
   record.router = fmt::format("127.0.0.1:{}", options.port);
+  if (plan.is_new) ISOPOP_TRY(check_machine(options));
   ISOPOP_TRY(options.state.write_record(record));
   ComposeLaunch launch(options, engine, plan.project, interrupt, clock);
   Result<void> launched = launch.run();

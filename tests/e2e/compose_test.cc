@@ -213,6 +213,13 @@ TEST_F(ComposeTest, SeveralPopsShareAContainer) {
 class ComposeFailureTest : public ComposeTest {
  protected:
   ComposeFailureTest() : folder_(TempFolder::create("isopop-compose-").value()) {}
+  // Whatever a failing test has left.
+  ~ComposeFailureTest() override {
+    const CommandOutcome down =
+        run_command(program_path("isopop"), {"down", "--purge", "--state", state()},
+                    {.environment = engine_environment(), .timeout = 120s});
+    EXPECT_TRUE(down.success()) << down.describe();
+  }
 
   CommandOutcome up(std::vector<std::string> arguments, std::vector<std::string> environment = {}) {
     arguments.insert(arguments.begin(), "up");
@@ -262,25 +269,25 @@ TEST_F(ComposeFailureTest, AnEngineThatDoesNotRun) {
 }
 
 TEST_F(ComposeFailureTest, PopsThatNeverGetReadyAreNamedWithTheirLogAndTakenDown) {
-  // A real image in which a PoP cannot start its executors.
+  // A real image in which what should be a PoP is nothing that can be run.
   const std::string broken = "isopop-test-broken:" + folder_.path().filename().string();
   const std::string context = (folder_.path() / "context").string();
   ASSERT_TRUE(create_folders(context).ok());
-  ASSERT_TRUE(write_file_atomically(
-                  context + "/Dockerfile",
-                  fmt::format("FROM {}\nCOPY nothing /usr/bin/isopop-executor\n", image()))
-                  .ok());
+  ASSERT_TRUE(
+      write_file_atomically(context + "/Dockerfile",
+                            fmt::format("FROM {}\nCOPY nothing /usr/bin/isopop-pop\n", image()))
+          .ok());
   ASSERT_TRUE(write_file_atomically(context + "/nothing", "").ok());
   const CommandOutcome built = docker({"build", "--quiet", "--tag", broken, context});
   ASSERT_TRUE(built.success()) << built.describe();
   const CommandOutcome outcome =
       up({"--engine", "compose", "--topology", "tiny", "--pops", "2", "--image", broken, "--port",
           free_port(), "--timeout", "15 s"});
-  EXPECT_TRUE(docker({"image", "rm", broken}).success());
   EXPECT_EQ(outcome.status.code, 1);
   EXPECT_THAT(outcome.errors, HasSubstr("2 of 2 PoPs are not ready: AMS, GRU"));
-  EXPECT_THAT(outcome.errors, HasSubstr("isopop-executor")) << "the end of its log";
+  EXPECT_THAT(outcome.errors, HasSubstr("isopop-pop")) << "the end of its log";
   expect_nothing_runs();
+  EXPECT_TRUE(docker({"image", "rm", broken}).success());
 }
 
 }  // namespace
