@@ -47,6 +47,26 @@ restore_network() {
   cat "$folder/ip_forward" >/proc/sys/net/ipv4/ip_forward
 }
 
+# Becomes the daemon; not for people to call.
+daemon() {
+  local folder=$1
+  mount_cgroups
+  exec dockerd --data-root "$folder/data" --exec-root "$folder/exec" --pidfile "$folder/dockerd.pid" \
+    --host "unix://$folder/docker.sock" --log-level error
+}
+
+# Small machines come without: no systemd has mounted them.
+mount_cgroups() {
+  local controller
+  [ ! -e /sys/fs/cgroup/cgroup.controllers ] && [ ! -e /sys/fs/cgroup/devices ] || return 0
+  mount -t tmpfs -o mode=755 cgroup /sys/fs/cgroup
+  while read -r controller; do
+    mkdir "/sys/fs/cgroup/$controller"
+    mount -t cgroup -o "$controller" cgroup "/sys/fs/cgroup/$controller" ||
+      rmdir "/sys/fs/cgroup/$controller"
+  done < <(awk '$4 == 1 { print $1 }' /proc/cgroups)
+}
+
 start() {
   local folder=$1 second
   ! answers || return 0
@@ -59,8 +79,9 @@ start() {
   [ "$(id -u)" -eq 0 ] || no_engine "no Docker engine answers, and starting one needs root"
   remember_network "$folder"
   touch "$folder/is_ours"
-  setsid dockerd --data-root "$folder/data" --exec-root "$folder/exec" --pidfile "$folder/dockerd.pid" \
-    --host "unix://$folder/docker.sock" --log-level error >"$folder/dockerd.log" 2>&1 </dev/null &
+  # With mounts of its own, so that none outlives it.
+  setsid unshare --mount --propagation slave tests/e2e/engine.sh daemon "$folder" \
+    >"$folder/dockerd.log" 2>&1 </dev/null &
   printf '%s\n' "$!" >"$folder/session"
   for ((second = 0; second < start_seconds; second++)); do
     if DOCKER_HOST=unix://$folder/docker.sock answers; then
@@ -94,9 +115,6 @@ stop() {
     sleep 1
   done
   kill -KILL "$session" 2>/dev/null || true  # its containerd dies with it
-  local mount
-  while read -r mount; do umount -l "$mount" || true; done \
-    < <(awk -v folder="$folder/" 'index($2, folder) == 1 { print $2 }' /proc/self/mounts | sort -r)
   restore_network "$folder"
 }
 
@@ -119,6 +137,6 @@ base() {
 
 [ $# -eq 2 ] || { sed -n '2,11s/^# \{0,1\}//p' "${BASH_SOURCE[0]}" >&2; exit 2; }
 case $1 in
-  start | stop | base) "$1" "$2" ;;
+  start | stop | base | daemon) "$1" "$2" ;;
   *) printf 'error: there is no command %s\n' "$1" >&2; exit 2 ;;
 esac
