@@ -55,7 +55,8 @@ std::string made_by(const ExportOptions& options) {
 
 Result<void> write_output(const std::string& output, const std::string& text) {
   if (output != "-") {
-    return write_file_atomically(output, text, Durability::kProcessCrash).with_context("--output");
+    const Result<void> written = write_file_atomically(output, text, Durability::kProcessCrash);
+    return written.ok() ? Result<void>() : unavailable("--output: " + written.error().message);
   }
   if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
     return unavailable("standard output cannot be written");
