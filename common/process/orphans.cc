@@ -1,10 +1,17 @@
 #include "common/process/orphans.h"
 
+#include <sys/prctl.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
 
 namespace isopop {
+
+bool is_given_orphans() {
+  int is_subreaper = 0;
+  return getpid() == 1 || (prctl(PR_GET_CHILD_SUBREAPER, &is_subreaper) == 0 && is_subreaper != 0);
+}
 
 bool reap_orphans(const std::function<bool(pid_t)>& is_waited_for) {
   while (true) {

@@ -4,7 +4,6 @@
 #include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -16,9 +15,9 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
-#include <iterator>
 
 #include "common/log/log.h"
+#include "common/process/orphans.h"
 #include "common/process/process_memory.h"
 #include "common/process/send_packet.h"
 #include "common/text/text.h"
@@ -32,7 +31,6 @@ constexpr std::size_t kDescriptorsMax = 4;
 constexpr std::chrono::milliseconds kCongestionPause{2};
 // The request that took the spare goes first.
 constexpr std::chrono::milliseconds kRefillPause{10};
-constexpr std::chrono::milliseconds kReapingPause{50};
 constexpr std::size_t kReasonBytesMax = 200;
 constexpr auto kNoThrow = asio::as_tuple(asio::use_awaitable);
 
@@ -58,11 +56,15 @@ ExecutorZygote::ExecutorZygote(asio::io_context& io, const Clock& clock,
       watch_(io),
       congested_(io),
       refill_(io),
-      reaping_(io) {
+      child_ended_(io) {
   options_.arguments.insert(options_.arguments.begin(), "--zygote");
 }
 
 void ExecutorZygote::start() {
+  if (is_given_orphans()) {
+    child_ended_.add(SIGCHLD);
+    reap_orphans();
+  }
   asio::co_spawn(io_, supervise(shared_from_this()), asio::detached);
 }
 
@@ -77,7 +79,7 @@ void ExecutorZygote::close() {
   watch_.cancel();
   congested_.cancel();
   refill_.cancel();
-  reaping_.cancel();
+  child_ended_.cancel(ignored);
 }
 
 Result<ExecutorZygote::Seat> ExecutorZygote::take() {
@@ -360,9 +362,7 @@ void ExecutorZygote::break_off(std::string_view reason) {
 void ExecutorZygote::end_process() {
   boost::system::error_code ignored;
   channel_.close(ignored);
-  orphaned_groups_.insert(child_->pid());
   child_->kill_and_reap();
-  reap_orphans();
   spares_.clear();
   unanswered_.clear();
   // Orders that were not sent are the next one's.
@@ -372,23 +372,17 @@ void ExecutorZygote::end_process() {
   }
 }
 
-// Where the PoP is the first process of its container, whoever loses its parent becomes its child,
-// and stays in the table of processes until it is reaped. A zygote and what it forked are a process
-// group; the number of one is not given anew while any of them is there.
+// Where the PoP is the first process of its container, whoever loses its parent becomes its child:
+// what an ended zygote forked, what somebody started by hand.
 void ExecutorZygote::reap_orphans() {
-  for (auto group = orphaned_groups_.begin(); group != orphaned_groups_.end();) {
-    pid_t reaped = 0;
-    do {
-      reaped = waitpid(-*group, nullptr, WNOHANG);
-    } while (reaped > 0);
-    const bool some_are_still_ending = reaped == 0;
-    group = some_are_still_ending ? std::next(group) : orphaned_groups_.erase(group);
-  }
-  if (orphaned_groups_.empty()) return;
-  reaping_.expires_after(kReapingPause);
-  reaping_.async_wait([weak = weak_from_this()](boost::system::error_code error) {
+  child_ended_.async_wait([weak = weak_from_this()](boost::system::error_code error, int) {
     const auto self = weak.lock();
-    if (self && !error) self->reap_orphans();
+    if (!self || error) return;
+    const auto is_waited_for = [&self](pid_t pid) {
+      return self->child_ && self->child_->pid() == pid && !self->child_->poll_exit();
+    };
+    static_cast<void>(isopop::reap_orphans(is_waited_for));
+    self->reap_orphans();
   });
 }
 

@@ -3,6 +3,7 @@
 #include <sys/types.h>
 
 #include <boost/asio/posix/stream_descriptor.hpp>
+#include <boost/asio/signal_set.hpp>
 #include <boost/asio/steady_timer.hpp>
 #include <chrono>
 #include <cstdint>
@@ -111,7 +112,7 @@ class ExecutorZygote final : public std::enable_shared_from_this<ExecutorZygote>
   asio::steady_timer watch_;      // for its next deadline
   asio::steady_timer congested_;  // before orders are sent again
   asio::steady_timer refill_;     // before a spare that was taken is replaced
-  asio::steady_timer reaping_;    // before it is looked again for orphans that have ended
+  asio::signal_set child_ended_;  // where orphans are given to this process
   ZygoteProtocol protocol_;
   std::optional<v1::ZygoteReady> report_;
   bool is_closed_ = false;
@@ -122,7 +123,6 @@ class ExecutorZygote final : public std::enable_shared_from_this<ExecutorZygote>
   bool expects_requests_ = false;
   Instant started_at_;
   std::uint64_t starts_ = 0;
-  std::set<pid_t> orphaned_groups_;    // of zygotes that have ended, see reap_orphans()
   std::uint64_t anonymous_bytes_ = 0;  // of the zygote, when it was ready
   std::uint64_t early_ends_ = 0;       // in a row
   std::uint64_t last_token_ = 0;

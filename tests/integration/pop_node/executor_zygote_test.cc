@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <filesystem>
 #include <fstream>
 #include <functional>
 #include <memory>
@@ -104,6 +105,20 @@ TEST_F(ExecutorZygoteTest, ExecutorsThatAnEndedZygoteLeavesBehindAreReaped) {
   EXPECT_EQ(kill(orphan, 0), -1);
   EXPECT_EQ(errno, ESRCH);
   EXPECT_EQ(zygote_->restarts(), 1U);
+  // And what is nothing of the PoP's, as a command that somebody ran in the container.
+  const std::string pid_file = ::testing::TempDir() + "orphan." + std::to_string(getpid());
+  const std::string script = "sleep 0.05 & echo $! > " + pid_file;
+  Child shell = Child::start({.program = "/bin/sh",
+                              .arguments = {"-c", script},
+                              .environment = {"PATH=/usr/bin:/bin"}})
+                    .value();
+  ASSERT_TRUE(shell.wait_exit(std::chrono::seconds(10)));
+  pid_t stranger = 0;
+  std::ifstream(pid_file) >> stranger;
+  std::filesystem::remove(pid_file);
+  ASSERT_GT(stranger, 1);
+  run_until([&] { return kill(stranger, 0) != 0; });
+  EXPECT_EQ(kill(stranger, 0), -1);
   prctl(PR_SET_CHILD_SUBREAPER, 0);
 }
 

@@ -42,9 +42,9 @@ class OrphansTest : public testing::Test {
     life_ = make_pipe();
     Pipe told = make_pipe();
     Child parent = Child::start({.program = "/bin/sh",
-                                 .arguments = {"-c", "cat <&0 >/dev/null & echo $!"},
+                                 .arguments = {"-c", "cat <&3 >/dev/null & echo $!"},
                                  .environment = {"PATH=/usr/bin:/bin"},
-                                 .standard_input = life_.read_end.get(),
+                                 .channel = life_.read_end.get(),
                                  .standard_output = told.write_end.get()})
                        .value();
     life_.read_end.reset();
@@ -62,6 +62,12 @@ class OrphansTest : public testing::Test {
 char state_of(pid_t pid) {
   const Result<std::string> stat = read_file(fmt::format("/proc/{}/stat", pid));
   return stat.ok() ? stat.value().at(stat.value().rfind(')') + 2) : '\0';
+}
+
+TEST_F(OrphansTest, AreGivenToWhoAskedForThem) {
+  EXPECT_TRUE(is_given_orphans());
+  prctl(PR_SET_CHILD_SUBREAPER, 0);
+  EXPECT_FALSE(is_given_orphans());
 }
 
 TEST_F(OrphansTest, AreTakenOutOfTheTableOnceTheyHaveEnded) {
