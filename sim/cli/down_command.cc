@@ -8,7 +8,7 @@
 #include <optional>
 
 #include "common/units/units.h"
-#include "sim/compose/compose_network.h"
+#include "sim/compose/compose_stopper.h"
 #include "sim/launch/process_table.h"
 #include "sim/launch/progress.h"
 #include "sim/launch/stopper.h"

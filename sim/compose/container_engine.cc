@@ -148,12 +148,12 @@ Result<RunningCommand> ContainerEngine::start_compose(const Project& project,
 }
 
 Result<std::vector<Container>> ContainerEngine::containers(const std::string& project) const {
-  ISOPOP_TRY_ASSIGN(const std::string printed,
-                    docker({"ps", "--all", "--no-trunc", "--filter",
-                            "label=com.docker.compose.project=" + project, "--format",
-                            "{{.ID}}\t{{.Names}}\t{{.Label \"com.docker.compose.service\"}}\t"
-                            "{{.State}}\t{{.Status}}"},
-                           kAskTimeout));
+  ISOPOP_TRY_ASSIGN(
+      const std::string printed,
+      docker({"ps", "--all", "--no-trunc", "--filter", kProjectLabel + project, "--format",
+              "{{.ID}}\t{{.Names}}\t{{.Label \"com.docker.compose.service\"}}\t"
+              "{{.State}}\t{{.Status}}"},
+             kAskTimeout));
   return parse_containers(printed);
 }
 

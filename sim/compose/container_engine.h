@@ -9,6 +9,9 @@
 
 namespace isopop::sim {
 
+// How `--filter` finds what Compose made for a project; its name follows.
+inline constexpr const char* kProjectLabel = "label=com.docker.compose.project=";
+
 // One container of a compose project, as the engine tells it.
 struct Container {
   std::string id;       // in full

@@ -17,7 +17,7 @@
 
 #include "common/files/files.h"
 #include "common/time/clock.h"
-#include "sim/compose/compose_network.h"
+#include "sim/compose/compose_launcher.h"
 #include "sim/compose/container_engine.h"
 #include "sim/launch/http_probe.h"
 #include "tests/bench/compose/empty_containers.h"
@@ -171,8 +171,7 @@ class Run final {
   Result<std::size_t> left_behind() const {
     ISOPOP_TRY_ASSIGN(const sim::ContainerEngine engine, sim::ContainerEngine::find());
     ISOPOP_TRY_ASSIGN(const sim::StateFolder state_folder, sim::StateFolder::at(state()));
-    const std::string label =
-        "label=com.docker.compose.project=" + sim::compose_project_name(state_folder);
+    const std::string label = sim::kProjectLabel + sim::compose_project_name(state_folder);
     std::size_t lines = 0;
     for (const std::vector<std::string>& list :
          {std::vector<std::string>{"ps", "-aq", "--filter", label},

@@ -8,7 +8,7 @@
 
 #include "common/files/files.h"
 #include "common/time/clock.h"
-#include "sim/compose/compose_network.h"
+#include "sim/compose/compose_stopper.h"
 #include "sim/compose/container_engine.h"
 #include "tests/bench/compose/machine_load.h"
 

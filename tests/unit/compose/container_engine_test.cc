@@ -2,7 +2,7 @@
 
 #include <gmock/gmock.h>
 
-#include "sim/compose/compose_network.h"
+#include "sim/compose/compose_launcher.h"
 #include "sim/compose/compose_status.h"
 
 namespace isopop::sim {

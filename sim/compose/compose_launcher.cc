@@ -1,4 +1,4 @@
-#include "sim/compose/compose_network.h"
+#include "sim/compose/compose_launcher.h"
 
 #include <arpa/inet.h>
 #include <fmt/format.h>
@@ -13,6 +13,7 @@
 #include "common/hash/hash.h"
 #include "common/http/header_names.h"
 #include "common/text/text.h"
+#include "sim/compose/compose_stopper.h"
 #include "sim/compose/subnet.h"
 #include "sim/doctor/doctor.h"
 #include "sim/export/compose.h"
@@ -25,7 +26,6 @@ namespace {
 constexpr std::chrono::milliseconds kPollEvery{200};
 constexpr std::chrono::milliseconds kAnswerTimeout{2'000};
 constexpr std::chrono::minutes kListTimeout{1};
-constexpr std::chrono::minutes kDownTimeout{10};
 // Measured on two processors, 330 containers: the engine starts two to three containers a second,
 // and a PoP is ready within a second of that, so more at a time would only wait for each other.
 constexpr std::size_t kWave = 32;
@@ -33,7 +33,6 @@ constexpr std::size_t kNamesShown = 10;
 constexpr int kLogLinesShown = 8;
 constexpr std::uint16_t kRpcPort = 7070;
 constexpr std::uint16_t kHttpPort = 7071;
-constexpr const char* kLabel = "label=com.docker.compose.project=";
 
 // What an earlier `up` wrote into .env, by name; empty when there is none.
 std::string noted_variable(const StateFolder& state, std::string_view name) {
@@ -312,9 +311,9 @@ Result<ComposePlan> prepare(const ComposeLaunchOptions& options, const Container
   plan.project.file = (options.state.path() / "compose.yaml").string();
   ISOPOP_TRY_ASSIGN(const std::vector<Container> containers, engine.containers(plan.project.name));
   plan.is_new = containers.empty();
-  ISOPOP_TRY_ASSIGN(
-      const std::string volumes,
-      engine.docker({"volume", "ls", "-q", "--filter", kLabel + plan.project.name}, kListTimeout));
+  ISOPOP_TRY_ASSIGN(const std::string volumes, engine.docker({"volume", "ls", "-q", "--filter",
+                                                              kProjectLabel + plan.project.name},
+                                                             kListTimeout));
   plan.has_volumes = !trim(volumes).empty();
 
   std::string subnet = plan.is_new ? "" : noted_variable(options.state, "ISOPOP_SUBNET");
@@ -423,47 +422,6 @@ Result<LaunchOutcome> launch_compose(const ComposeLaunchOptions& options, Interr
   if (launched.ok()) launched = options.state.write_record(record);
   if (!launched.ok()) return clean_up(options, engine, plan, launched.error());
   return LaunchOutcome{.record = record, .took = clock.now() - begin, .was_running = false};
-}
-
-Result<std::size_t> stop_compose(const ContainerEngine& engine, const std::string& project,
-                                 const ComposeStopOptions& options) {
-  ISOPOP_TRY_ASSIGN(const std::vector<Container> containers, engine.containers(project));
-  const std::size_t total = containers.size();
-  options.on_progress(0, total);
-  // The router first, so that no new requests come; the control plane last. Many at a time: to stop
-  // one after the other takes Compose 1.29 minutes.
-  std::size_t stopped = 0;
-  for (const int rank : {0, 1, 2}) {
-    std::vector<std::string> arguments = {"stop", "--time", std::to_string(options.grace.count())};
-    const std::size_t words = arguments.size();
-    for (const Container& container : containers) {
-      const int own = container.service == "router" ? 0 : container.service == "control" ? 2 : 1;
-      if (own == rank && container.state != "exited") arguments.push_back(container.id);
-    }
-    if (arguments.size() > words) ISOPOP_TRY(engine.docker(arguments, kDownTimeout));
-    stopped += arguments.size() - words;
-    options.on_progress(std::min(stopped, total), total);
-  }
-  if (total > 0) {
-    std::vector<std::string> remove = {"rm", "--force"};
-    if (options.removes_volumes) remove.emplace_back("--volumes");
-    for (const Container& container : containers) remove.push_back(container.id);
-    ISOPOP_TRY(engine.docker(remove, kDownTimeout));
-  }
-  for (const auto& [kind, is_kept] :
-       {std::pair{"network", false}, std::pair{"volume", !options.removes_volumes}}) {
-    if (is_kept) continue;
-    ISOPOP_TRY_ASSIGN(
-        const std::string names,
-        engine.docker({kind, "ls", "-q", "--filter", kLabel + project}, kListTimeout));
-    std::vector<std::string> remove = {kind, "rm"};
-    for (const std::string_view name : split(trim(names), '\n')) {
-      if (!name.empty()) remove.emplace_back(name);
-    }
-    if (remove.size() > 2) ISOPOP_TRY(engine.docker(remove, kListTimeout));
-  }
-  options.on_progress(total, total);
-  return total;
 }
 
 }  // namespace isopop::sim
