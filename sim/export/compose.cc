@@ -193,6 +193,10 @@ std::string pop_block(const Topology& topology, const ComposeOptions& options) {
     const bool mounts = is_file(options.topology);
     environment += environment_line("POP_TOPOLOGY",
                                     mounts ? kMountedTopology : std::string_view(options.topology));
+    if (options.scaled) {
+      // So many identities the control plane hands out.
+      environment += environment_line("POP_COUNT", std::to_string(topology.pops.size()));
+    }
     if (mounts) {
       mount =
           fmt::format("  volumes:\n    - {{type: bind, source: {}, target: {}, read_only: true}}\n",

@@ -94,6 +94,7 @@ TEST(Compose, AScaledServiceHasNoIdentity) {
   const std::string file = written(three_pops(), {.scaled = true});
   EXPECT_EQ(service(file, "pop"), "  pop:\n    <<: *pop\n    scale: 3\n");
   EXPECT_THAT(file, Not(HasSubstr("POP_ID")));
+  EXPECT_THAT(file, HasSubstr("  POP_COUNT: \"3\"\n"));
 }
 
 TEST(Compose, ATopologyFileIsMountedWherePopsLookThemselvesUp) {
