@@ -14,7 +14,7 @@
 #include "common/text/text.h"
 #include "common/units/units.h"
 #include "sim/cli/bundled_files.h"
-#include "sim/compose/compose_network.h"
+#include "sim/compose/compose_launcher.h"
 #include "sim/launch/launcher.h"
 
 namespace isopop::sim {
