@@ -56,6 +56,10 @@ void PopLeases::expect(const std::set<std::string>& ids) {
 
 Result<std::string> PopLeases::lease(const v1::LeasePopRequest& request) {
   ISOPOP_TRY(check(request, limits_.leases_max));
+  if (clock_.now() < settled_at_) {
+    return unavailable(
+        "the control plane has just started, and waits a moment for the PoPs that there are");
+  }
   forget_expired();
   const std::string* first_free = nullptr;
   const std::string* left_behind = nullptr;

@@ -16,6 +16,9 @@ struct PopLeaseLimits {
   // An id stays with its holder this long after it was given, and after its PoP was connected last:
   // longer than a PoP takes to start, or to come back from a lost connection.
   std::chrono::nanoseconds hold = std::chrono::seconds(60);
+  // After a start nothing is given for as long as PoPs that are there take to come back (5 s at
+  // most): the list of those that were connected may be older than they are, or lost.
+  std::chrono::nanoseconds settle = std::chrono::seconds(6);
   std::size_t leases_max = 10'000;
 };
 
@@ -28,7 +31,7 @@ struct PopLeaseLimits {
 class PopLeases final {
  public:
   explicit PopLeases(const Clock& clock, PopLeaseLimits limits = {})
-      : clock_(clock), limits_(limits) {}
+      : clock_(clock), limits_(limits), settled_at_(clock.now() + limits.settle) {}
 
   // What happens to PoPs; every time is fine, changes are what counts. A PoP that connects from
   // another host than the holder's is not the holder's.
@@ -37,8 +40,8 @@ class PopLeases final {
   // Connected before a restart of the control plane: they will be back.
   void expect(const std::set<std::string>& ids);
 
-  // The id; RESOURCE_EXHAUSTED when none is free, INVALID_ARGUMENT for a request that makes no
-  // sense.
+  // The id; UNAVAILABLE so soon after the start, RESOURCE_EXHAUSTED when none is free,
+  // INVALID_ARGUMENT for a request that makes no sense.
   [[nodiscard]] Result<std::string> lease(const v1::LeasePopRequest& request);
 
  private:
@@ -55,6 +58,7 @@ class PopLeases final {
 
   const Clock& clock_;
   PopLeaseLimits limits_;
+  Instant settled_at_;
   std::map<std::string, Lease> leases_;
 };
 

@@ -131,7 +131,9 @@ grpc::ServerUnaryReactor* DistributionService::LeasePop(grpc::CallbackServerCont
   loop_.post([this, call, request, response] {
     const Result<std::string> id = loop_.leases().lease(*request);
     if (!id.ok()) {
-      log_warning("{} asks which PoP it is: {}", request->host(), id.error().message);
+      if (id.error().code != ErrorCode::kUnavailable) {
+        log_warning("{} asks which PoP it is: {}", request->host(), id.error().message);
+      }
       return call->Finish(rpc::to_status(id.error()));
     }
     log_info("{} ({}) is given PoP {}", request->host(), request->instance(), id.value());

@@ -28,7 +28,7 @@ class PopLeasesTest : public testing::Test {
   }
 
   ManualClock clock_;
-  PopLeases leases_{clock_, {.hold = seconds(60), .leases_max = 2'000}};
+  PopLeases leases_{clock_, {.hold = seconds(60), .settle = seconds(0), .leases_max = 2'000}};
 };
 
 TEST_F(PopLeasesTest, GivesTheFirstIdThatIsFree) {
@@ -135,6 +135,20 @@ TEST_F(PopLeasesTest, PopsThatWereThereBeforeARestartAreExpected) {
   clock_.advance(seconds(60));
   EXPECT_EQ(given("b"), "AMS");
   EXPECT_EQ(ask("c", "1", {"FRA"}).error().code, ErrorCode::kResourceExhausted);
+}
+
+TEST_F(PopLeasesTest, WaitsAfterAStartForPopsThatAreThere) {
+  PopLeases leases(clock_, {.settle = seconds(6)});
+  v1::LeasePopRequest request;
+  request.set_host("a");
+  request.set_instance("1");
+  request.add_ids("AMS");
+  request.add_ids("FRA");
+  clock_.advance(seconds(5));
+  EXPECT_EQ(leases.lease(request).error().code, ErrorCode::kUnavailable);
+  leases.set_connected("AMS", "b");
+  clock_.advance(seconds(1));
+  EXPECT_EQ(leases.lease(request).value(), "FRA");
 }
 
 TEST_F(PopLeasesTest, SaysWhenNoneIsLeft) {
