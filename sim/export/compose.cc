@@ -60,7 +60,8 @@ constexpr std::string_view kControlAndRouter = R"(services:
   control:
     <<: *isopop
     command:
-{control_command}    volumes: ["control-state:/var/lib/isopop"]
+{control_command}    environment: {{POPCTL_ENDPOINT: "127.0.0.1:7070"}}  # for `exec control popctl …`
+    volumes: ["control-state:/var/lib/isopop"]
     tmpfs: ["/tmp:size=64m"]
     mem_limit: {control_memory}
     pids_limit: 256

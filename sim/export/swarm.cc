@@ -46,7 +46,8 @@ services:
 constexpr std::string_view kControlAndRouter = R"(  control:
     <<: *isopop
     command:
-{control_command}    volumes:
+{control_command}    environment: {{POPCTL_ENDPOINT: "127.0.0.1:7070"}}  # for `exec … popctl …`
+    volumes:
       - {{type: volume, source: control-state, target: /var/lib/isopop}}
       - {{type: tmpfs, target: /tmp, tmpfs: {{size: 67108864}}}}
     healthcheck:  # until its first one nobody can resolve the name `control`
