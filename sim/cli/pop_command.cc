@@ -44,7 +44,7 @@ constexpr const char* kFooter =
     "  host name pop-12     the same\n"
     "  nothing              one that is free, leased from the control plane\n"
     "POP_TOPOLOGY is a file or the name of a topology that comes along (world); POP_COUNT is how\n"
-    "many PoPs the network has, by default as many as the topology lists. What isopop-pop takes\n"
+    "many PoPs the network has. See docs/topology.md, Identity. Each option of isopop-pop\n"
     "comes in its own names: ISOPOP_POP_CONTROL, ISOPOP_POP_LISTEN (0.0.0.0:8080), ...";
 
 std::string value_of(const Environment& environment, std::string_view name,
