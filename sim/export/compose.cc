@@ -15,9 +15,10 @@ namespace {
 constexpr std::string_view kHead = R"(# Network {name}: {what}, a router and a control plane.
 # Written by `{made_by}`; change the topology and write it again.
 #
-#   docker compose -f FILE up -d          # docker-compose 1.29: COMPOSE_PARALLEL_LIMIT=1000 before it
-#   docker compose -f FILE down --volumes # docker-compose 1.29: COMPOSE_PARALLEL_LIMIT=2 before it
+#   docker compose -f FILE up -d
+#   docker compose -f FILE down --volumes
 #
+# docker-compose 1.29 wants COMPOSE_PARALLEL_LIMIT=1000 for `up` and 2 for `down`.
 # Variables: ISOPOP_IMAGE (isopop:latest), ISOPOP_PORT (8080, the router's, on this machine) and
 # ISOPOP_SUBNET (10.220.0.0/20; two networks side by side need two).
 
@@ -60,7 +61,7 @@ constexpr std::string_view kControlAndRouter = R"(services:
   control:
     <<: *isopop
     command:
-{control_command}    environment: {{POPCTL_ENDPOINT: "127.0.0.1:7070"}}  # for `exec control popctl …`
+{control_command}    environment: {{POPCTL_ENDPOINT: "127.0.0.1:7070"}}  # for `exec`
     volumes: ["control-state:/var/lib/isopop"]
     tmpfs: ["/tmp:size=64m"]
     mem_limit: {control_memory}
@@ -94,7 +95,8 @@ constexpr std::string_view kMonitoring = R"(
     image: "${ISOPOP_PROMETHEUS_IMAGE:-prom/prometheus:v2.55.1}"
     profiles: [monitoring]
     restart: unless-stopped
-    volumes: ["${ISOPOP_MONITORING:-../monitoring}/prometheus.yml:/etc/prometheus/prometheus.yml:ro"]
+    volumes:
+      - "${ISOPOP_MONITORING:-../monitoring}/prometheus.yml:/etc/prometheus/prometheus.yml:ro"
     mem_limit: 1024m
     networks: [edge]
 

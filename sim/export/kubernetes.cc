@@ -50,8 +50,9 @@ configMapGenerator:
 {router_literals})";
 
 constexpr std::string_view kPopsHead =
-    R"(# The PoPs of network {name}: a StatefulSet for each region. A pod finds its PoP by the number at the
-# end of its name and POP_INDEX_BASE, the place of the region's first PoP in topology.yaml.
+    R"(# The PoPs of network {name}: a StatefulSet for each region. A pod finds its PoP by the
+# number at the end of its name and POP_INDEX_BASE, the place of the region's first PoP in
+# topology.yaml.
 # Written by `{made_by}`; change the topology and write it again.
 )";
 

@@ -11,7 +11,7 @@ namespace isopop::sim {
 namespace {
 
 constexpr std::string_view kHead =
-    R"(# Network {name} for Docker's swarm mode: a service of {pops} tasks, a router and a control plane.
+    R"(# Network {name} for Docker's swarm mode: {pops} PoPs, a router and a control plane.
 # Written by `{made_by}`; change the topology and write it again.
 #
 #   docker swarm init
@@ -46,7 +46,7 @@ services:
 constexpr std::string_view kControlAndRouter = R"(  control:
     <<: *isopop
     command:
-{control_command}    environment: {{POPCTL_ENDPOINT: "127.0.0.1:7070"}}  # for `exec … popctl …`
+{control_command}    environment: {{POPCTL_ENDPOINT: "127.0.0.1:7070"}}  # for `exec`
     volumes:
       - {{type: volume, source: control-state, target: /var/lib/isopop}}
       - {{type: tmpfs, target: /tmp, tmpfs: {{size: 67108864}}}}
