@@ -58,7 +58,7 @@ bool is_port_free(std::uint16_t port) {
          listen(listener.get(), 1) == 0;
 }
 
-Result<Subnet> choose_subnet(const ContainerEngine& engine) {
+Result<Subnet> choose_subnet(const ContainerEngine& engine, const std::string& project) {
   std::vector<Subnet> taken;
   const Result<std::string> routes = read_file("/proc/net/route");
   if (routes.ok()) taken = parse_routes(routes.value());
@@ -70,7 +70,8 @@ Result<Subnet> choose_subnet(const ContainerEngine& engine) {
   for (const std::string_view line : split(subnets, '\n')) {
     if (const std::optional<Subnet> subnet = parse_subnet(trim(line))) taken.push_back(*subnet);
   }
-  if (const std::optional<Subnet> free = free_subnet(taken)) return *free;
+  const auto first = static_cast<std::uint32_t>(hash64(project) >> 32U);
+  if (const std::optional<Subnet> free = free_subnet(taken, first)) return *free;
   return Error{ErrorCode::kResourceExhausted,
                "every private network from 10.220.0.0 to 10.251.255.255 is taken: remove container "
                "networks that nobody uses (`docker network prune`)"};
@@ -318,7 +319,7 @@ Result<ComposePlan> prepare(const ComposeLaunchOptions& options, const Container
 
   std::string subnet = plan.is_new ? "" : noted_variable(options.state, "ISOPOP_SUBNET");
   if (subnet.empty()) {
-    ISOPOP_TRY_ASSIGN(const Subnet chosen, choose_subnet(engine));
+    ISOPOP_TRY_ASSIGN(const Subnet chosen, choose_subnet(engine, plan.project.name));
     subnet = chosen.text();
   }
   const std::string port = std::to_string(options.port);

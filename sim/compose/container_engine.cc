@@ -43,7 +43,7 @@ struct KnownError {
   std::string_view meaning;
 };
 
-constexpr std::array<KnownError, 8> kKnownErrors = {{
+constexpr std::array<KnownError, 9> kKnownErrors = {{
     {"Cannot connect to the Docker daemon", ErrorCode::kUnavailable,
      "the container engine does not answer: start it (`sudo systemctl start docker`, or `sudo "
      "dockerd &` where there is no systemd); `isopop doctor --engine compose` tells more"},
@@ -62,6 +62,8 @@ constexpr std::array<KnownError, 8> kKnownErrors = {{
      "the router's port is taken: give another one with --port"},
     {"address already in use", ErrorCode::kFailedPrecondition,
      "the router's port is taken: give another one with --port"},
+    {"Pool overlaps with other one", ErrorCode::kUnavailable,
+     "somebody else took the subnet for its network at the same moment: run it again"},
     {"No such image", ErrorCode::kNotFound,
      "the image is missing: build it with `./run image`, or name another one with --image"},
 }};

@@ -71,10 +71,12 @@ std::vector<Subnet> parse_routes(std::string_view text) {
   return routes;
 }
 
-std::optional<Subnet> free_subnet(const std::vector<Subnet>& taken) {
+std::optional<Subnet> free_subnet(const std::vector<Subnet>& taken, std::uint32_t first) {
   constexpr std::uint32_t kStep = 1U << static_cast<unsigned>(kPrefixMax - kOwnPrefix);
-  for (std::uint32_t address = kFirst; address < kEnd; address += kStep) {
-    const Subnet subnet{.address = address, .prefix = kOwnPrefix};
+  constexpr std::uint32_t kCount = (kEnd - kFirst) / kStep;
+  for (std::uint32_t i = 0; i < kCount; ++i) {
+    const Subnet subnet{.address = kFirst + (first % kCount + i) % kCount * kStep,
+                        .prefix = kOwnPrefix};
     const bool is_taken = std::any_of(taken.begin(), taken.end(), [&subnet](const Subnet& other) {
       return subnet.overlaps(other);
     });

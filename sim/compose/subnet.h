@@ -26,7 +26,9 @@ struct Subnet {
 [[nodiscard]] std::vector<Subnet> parse_routes(std::string_view text);
 
 // A private network of 4,094 addresses that none of these overlaps: the first free one of
-// 10.220.0.0/20, 10.220.16.0/20 … 10.251.240.0/20. Nothing when all are taken.
-[[nodiscard]] std::optional<Subnet> free_subnet(const std::vector<Subnet>& taken);
+// 10.220.0.0/20, 10.220.16.0/20 … 10.251.240.0/20. Nothing when all are taken. The search begins at
+// the `first`-th, so that several that look at the same moment need not find the same.
+[[nodiscard]] std::optional<Subnet> free_subnet(const std::vector<Subnet>& taken,
+                                                std::uint32_t first = 0);
 
 }  // namespace isopop::sim

@@ -1,8 +1,10 @@
 // The stack of docker/swarm on a swarm of one node: a real engine, the real image. Skipped, with
 // the reason, where there is no engine, no image, or the engine is in a swarm already.
 
+#include <arpa/inet.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
+#include <sys/socket.h>
 
 #include <cstdlib>
 #include <filesystem>
@@ -20,8 +22,22 @@ using ::testing::HasSubstr;
 using namespace std::chrono_literals;
 
 constexpr const char* kStack = "isopop-swarm-test";
-constexpr const char* kPort = "18473";
-constexpr const char* kSubnet = "10.223.0.0/24";
+constexpr const char* kSubnet = "10.254.77.0/24";  // not of those that `isopop up` chooses from
+
+// A TCP port of this machine that was free when it was first asked for.
+const std::string& port() {
+  static const std::string number = [] {
+    const UniqueFd socket_fd(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_in address{};
+    address.sin_family = AF_INET;
+    socklen_t size = sizeof(address);
+    auto* const generic = reinterpret_cast<sockaddr*>(&address);
+    EXPECT_EQ(bind(socket_fd.get(), generic, size), 0);
+    EXPECT_EQ(getsockname(socket_fd.get(), generic, &size), 0);
+    return std::to_string(ntohs(address.sin_port));
+  }();
+  return number;
+}
 
 std::string image() {
   const char* given = std::getenv("ISOPOP_TEST_IMAGE");  // NOLINT(concurrency-mt-unsafe)
@@ -30,9 +46,8 @@ std::string image() {
 
 CommandOutcome docker(const std::vector<std::string>& arguments) {
   std::vector<std::string> environment = engine_environment();
-  environment.insert(environment.end(),
-                     {"ISOPOP_IMAGE=" + image(), fmt::format("ISOPOP_PORT={}", kPort),
-                      fmt::format("ISOPOP_SUBNET={}", kSubnet)});
+  environment.insert(environment.end(), {"ISOPOP_IMAGE=" + image(), "ISOPOP_PORT=" + port(),
+                                         fmt::format("ISOPOP_SUBNET={}", kSubnet)});
   return run_command("docker", arguments, {.environment = environment, .timeout = 120s});
 }
 
@@ -105,7 +120,7 @@ class Stack final {
     return run_command(
         "/usr/bin/curl",
         {"--silent", "--show-error", "--max-time", "30", "--header", "host: hello.example",
-         "--header", "isopop-client-city: " + city, fmt::format("http://127.0.0.1:{}/", kPort)});
+         "--header", "isopop-client-city: " + city, fmt::format("http://127.0.0.1:{}/", port())});
   }
 
  private:
@@ -117,7 +132,8 @@ class SwarmTest : public ::testing::Test {
   void SetUp() override {
     const CommandOutcome swarm = docker({"info", "--format", "{{.Swarm.LocalNodeState}}"});
     if (!swarm.success()) GTEST_SKIP() << "no container engine answers: " << swarm.errors;
-    if (trim(swarm.output) != "inactive") GTEST_SKIP() << "the engine is in a swarm already";
+    if (trim(swarm.output) != "inactive")
+      GTEST_SKIP() << "the engine is in a swarm already: docker swarm leave --force";
     const CommandOutcome found = docker({"image", "inspect", "--format", "{{.Id}}", image()});
     if (!found.success()) GTEST_SKIP() << "no image " << image() << ": ./run image builds it";
   }

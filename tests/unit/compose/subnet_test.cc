@@ -52,7 +52,9 @@ TEST(Subnet, TheFirstThatNobodyHasIsFree) {
   EXPECT_EQ(free_subnet({subnet("10.220.0.0/20")})->text(), "10.220.16.0/20");
   EXPECT_EQ(free_subnet({subnet("10.220.0.0/16"), subnet("10.221.0.4/30")})->text(),
             "10.221.16.0/20");
-  EXPECT_EQ(free_subnet({subnet("10.0.0.0/8")}), std::nullopt);
+  EXPECT_EQ(free_subnet({}, 1)->text(), "10.220.16.0/20");
+  EXPECT_EQ(free_subnet({subnet("10.251.240.0/20")}, 511)->text(), "10.220.0.0/20") << "and around";
+  EXPECT_EQ(free_subnet({subnet("10.0.0.0/8")}, 7), std::nullopt);
 }
 
 }  // namespace
