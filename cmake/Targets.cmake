@@ -9,6 +9,7 @@
 #
 #   isopop_test(router_geo_test LABEL unit SOURCES geo_index_test.cc DEPENDS isopop_router_geo)
 #     LABEL: unit | integration | e2e | engine | hostile | conformance   TIMEOUT: seconds, default 60
+#     Tests of the label engine run alone: each starts containers, which take all cores there are.
 #     One label a program: with two, gtest_discover_tests silently drops TIMEOUT.
 #
 #   isopop_bench(common_hash_bench SOURCES hash_bench.cc DEPENDS isopop_hash)
@@ -53,9 +54,13 @@ function(isopop_test name)
   target_compile_definitions(${name} PRIVATE
     ISOPOP_SOURCE_DIR="${CMAKE_SOURCE_DIR}" ISOPOP_BIN_DIR="${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
   set_target_properties(${name} PROPERTIES RUNTIME_OUTPUT_DIRECTORY "${CMAKE_BINARY_DIR}/tests")
+  set(alone FALSE)
+  if(ARG_LABEL STREQUAL engine)
+    set(alone TRUE)
+  endif()
   gtest_discover_tests(${name}
     DISCOVERY_TIMEOUT 60
-    PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT})
+    PROPERTIES LABELS ${ARG_LABEL} TIMEOUT ${ARG_TIMEOUT} RUN_SERIAL ${alone})
 endfunction()
 
 function(isopop_bench name)

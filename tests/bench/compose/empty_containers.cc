@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "common/files/files.h"
+#include "common/text/text.h"
 #include "common/time/clock.h"
 #include "sim/compose/compose_stopper.h"
 #include "sim/compose/container_engine.h"
@@ -68,7 +69,8 @@ Result<nlohmann::ordered_json> measure_empty_containers(std::size_t containers,
                                                         const std::string& image) {
   ISOPOP_TRY_ASSIGN(const sim::ContainerEngine engine, sim::ContainerEngine::find());
   ISOPOP_TRY_ASSIGN(const TempFolder folder, TempFolder::create("isopop-empty-"));
-  const sim::ContainerEngine::Project project{.name = folder.path().filename().string(),
+  // Compose takes no capital letters.
+  const sim::ContainerEngine::Project project{.name = to_lower(folder.path().filename().string()),
                                               .file = (folder.path() / "compose.yaml").string(),
                                               .environment = {}};
   ISOPOP_TRY(write_file_atomically(project.file, file_of(containers, image)));
