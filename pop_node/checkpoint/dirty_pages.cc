@@ -2,42 +2,16 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <linux/ioctl.h>
-#include <linux/types.h>
 #include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
 
+#include "common/process/pagemap_scan.h"
+
 namespace isopop::checkpoint {
 namespace {
-
-// linux/fs.h of Linux 6.7; Debian 12's headers are older.
-struct PageRegion {
-  __u64 start;
-  __u64 end;
-  __u64 categories;
-};
-struct ScanArguments {
-  __u64 size;
-  __u64 flags;
-  __u64 start;
-  __u64 end;
-  __u64 walk_end;
-  __u64 vec;
-  __u64 vec_len;
-  __u64 max_pages;
-  __u64 category_inverted;
-  __u64 category_mask;
-  __u64 category_anyof_mask;
-  __u64 return_mask;
-};
-constexpr unsigned long kPagemapScan = _IOWR('f', 16, ScanArguments);
-constexpr __u64 kIsFile = 1U << 2U;
-constexpr __u64 kIsPresent = 1U << 3U;
-constexpr __u64 kIsSwapped = 1U << 4U;
-constexpr __u64 kIsZeroPage = 1U << 5U;
 
 // Documentation/admin-guide/mm/pagemap.rst
 constexpr std::uint64_t kEntryPresent = 1ULL << 63U;
@@ -91,8 +65,9 @@ Result<DirtyPages> DirtyPages::open(DirtyFinder finder, SurvivingMemory& memory,
   const int fd = pagemap.value();
   if (finder == DirtyFinder::kPagemapRead) return DirtyPages(finder, fd, buffer);
   // An empty scan tells whether the kernel knows the call.
-  ScanArguments probe{
-      .size = sizeof(ScanArguments), .category_mask = kIsPresent, .return_mask = kIsPresent};
+  PagemapScanArguments probe{.size = sizeof(PagemapScanArguments),
+                             .category_mask = kPageIsPresent,
+                             .return_mask = kPageIsPresent};
   if (ioctl(fd, kPagemapScan, &probe) >= 0)
     return DirtyPages(DirtyFinder::kPagemapScan, fd, buffer);
   if (finder == DirtyFinder::kAutomatic) return DirtyPages(DirtyFinder::kPagemapRead, fd, buffer);
@@ -107,17 +82,17 @@ bool DirtyPages::find(Range range, FixedVector<Range>& found) const {
 }
 
 bool DirtyPages::find_by_scan(Range range, FixedVector<Range>& found) const {
-  auto* regions = reinterpret_cast<PageRegion*>(buffer_);
-  ScanArguments arguments{
-      .size = sizeof(ScanArguments),
+  auto* regions = reinterpret_cast<PagemapRegion*>(buffer_);
+  PagemapScanArguments arguments{
+      .size = sizeof(PagemapScanArguments),
       .start = range.begin,
       .end = range.end,
       .vec = reinterpret_cast<std::uintptr_t>(regions),
       .vec_len = kBufferWords / 3,
-      .category_inverted = kIsFile | kIsZeroPage,
-      .category_mask = kIsFile | kIsZeroPage,
-      .category_anyof_mask = kIsPresent | kIsSwapped,
-      .return_mask = kIsPresent | kIsSwapped,
+      .category_inverted = kPageIsFile | kPageIsZero,
+      .category_mask = kPageIsFile | kPageIsZero,
+      .category_anyof_mask = kPageIsPresent | kPageIsSwapped,
+      .return_mask = kPageIsPresent | kPageIsSwapped,
   };
   while (arguments.start < range.end) {
     const int count = ioctl(fd_, kPagemapScan, &arguments);

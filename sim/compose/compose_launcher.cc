@@ -6,7 +6,6 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 #include <utility>
 
 #include "common/files/files.h"
@@ -18,6 +17,7 @@
 #include "sim/doctor/doctor.h"
 #include "sim/export/compose.h"
 #include "sim/launch/http_probe.h"
+#include "sim/launch/not_ready.h"
 #include "sim/rpc/control_client.h"
 
 namespace isopop::sim {
@@ -29,7 +29,6 @@ constexpr std::chrono::minutes kListTimeout{1};
 // Measured on two processors, 330 containers: the engine starts two to three containers a second,
 // and a PoP is ready within a second of that, so more at a time would only wait for each other.
 constexpr std::size_t kWave = 32;
-constexpr std::size_t kNamesShown = 10;
 constexpr int kLogLinesShown = 8;
 constexpr std::uint16_t kRpcPort = 7070;
 constexpr std::uint16_t kHttpPort = 7071;
@@ -85,13 +84,6 @@ ComposeOptions file_options(const ComposeLaunchOptions& options) {
   file.topology = options.topology_file;
   file.made_by = "isopop up --engine compose";
   return file;
-}
-
-std::string shorten(const std::vector<std::string>& names) {
-  const std::size_t shown = std::min(names.size(), kNamesShown);
-  std::string text = fmt::format("{}", fmt::join(names.begin(), names.begin() + shown, ", "));
-  if (names.size() > shown) text += fmt::format(" and {} more", names.size() - shown);
-  return text;
 }
 
 // One start, or change, of one network.
@@ -211,33 +203,14 @@ class ComposeLaunch final {
   }
 
   Error too_late() {
-    const std::string after =
-        fmt::format("after {:.0f} s ", std::chrono::duration<double>(options_.timeout).count());
-    const Result<std::vector<PopReport>> reports =
-        control_ ? control_->pops(kAnswerTimeout) : unavailable("it never started");
-    if (!reports.ok()) {
-      return {ErrorCode::kDeadlineExceeded,
-              after + "the control plane gives no answer" + log_of_service("control")};
-    }
-    std::set<std::string> ready;
-    for (const PopReport& report : reports.value()) {
-      if (report.condition == PopCondition::kReady) ready.insert(report.id);
-    }
-    std::vector<std::string> missing;
-    std::string service;  // of the first one
-    for (std::size_t pop = 0; pop < options_.topology.pops.size(); ++pop) {
-      const std::string& id = options_.topology.pops[pop].id;
-      if (ready.contains(id)) continue;
-      if (missing.empty()) service = service_of(pop);
-      missing.push_back(id);
-    }
-    if (missing.empty()) {
-      return {ErrorCode::kDeadlineExceeded,
-              after + "all PoPs are ready but the router is not" + log_of_service("router")};
-    }
-    return {ErrorCode::kDeadlineExceeded,
-            fmt::format("{}{} of {} PoPs are not ready: {}{}", after, missing.size(),
-                        options_.topology.pops.size(), shorten(missing), log_of_service(service))};
+    std::vector<std::string> pops;
+    for (const PopSite& pop : options_.topology.pops) pops.push_back(pop.id);
+    const NotReady reason = find_not_ready(control_ ? &*control_ : nullptr, pops, options_.timeout);
+    const auto pop = std::find(pops.begin(), pops.end(), reason.culprit);
+    const std::string service = pop == pops.end()
+                                    ? reason.culprit
+                                    : service_of(static_cast<std::size_t>(pop - pops.begin()));
+    return {ErrorCode::kDeadlineExceeded, reason.message + log_of_service(service)};
   }
 
   std::string log_of_service(const std::string& service) {

@@ -23,29 +23,11 @@
 #include <string_view>
 
 #include "common/files/files.h"
+#include "common/process/pagemap_scan.h"
 #include "common/result/result.h"
 
 namespace isopop::sim::doctor {
 namespace {
-
-// linux/fs.h of Linux 6.7; Debian 12's headers are older. The same as pop_node/checkpoint's, which
-// sim may not see.
-struct ScanArguments {
-  __u64 size;
-  __u64 flags;
-  __u64 start;
-  __u64 end;
-  __u64 walk_end;
-  __u64 vec;
-  __u64 vec_len;
-  __u64 max_pages;
-  __u64 category_inverted;
-  __u64 category_mask;
-  __u64 category_anyof_mask;
-  __u64 return_mask;
-};
-constexpr unsigned long kPagemapScan = _IOWR('f', 16, ScanArguments);
-constexpr __u64 kIsPresent = 1U << 3U;
 
 Attempt worked() {
   return {.works = true, .reason = {}};
@@ -59,8 +41,9 @@ Attempt try_pagemap_scan() {
   const UniqueFd pagemap(open("/proc/self/pagemap", O_RDONLY | O_CLOEXEC));
   if (!pagemap.valid()) return refused("open /proc/self/pagemap", errno);
   // An empty scan tells whether the kernel knows the call.
-  ScanArguments scan{
-      .size = sizeof(ScanArguments), .category_mask = kIsPresent, .return_mask = kIsPresent};
+  PagemapScanArguments scan{.size = sizeof(PagemapScanArguments),
+                            .category_mask = kPageIsPresent,
+                            .return_mask = kPageIsPresent};
   if (ioctl(pagemap.get(), kPagemapScan, &scan) < 0) return refused("PAGEMAP_SCAN", errno);
   return worked();
 }

@@ -6,13 +6,13 @@
 
 #include <algorithm>
 #include <optional>
-#include <set>
 #include <thread>
 #include <utility>
 
 #include "common/http/header_names.h"
 #include "common/process/child.h"
 #include "sim/launch/http_probe.h"
+#include "sim/launch/not_ready.h"
 #include "sim/launch/process_table.h"
 #include "sim/launch/stopper.h"
 #include "sim/rpc/control_client.h"
@@ -26,7 +26,6 @@ constexpr std::chrono::milliseconds kPollEvery{50};
 constexpr std::size_t kStartingPerProcessor = 8;
 constexpr std::chrono::milliseconds kAnswerTimeout{2'000};
 constexpr std::size_t kLogLinesShown = 8;
-constexpr std::size_t kNamesShown = 10;
 
 std::vector<std::string> own_environment() {
   std::vector<std::string> environment;
@@ -34,15 +33,6 @@ std::vector<std::string> own_environment() {
     environment.emplace_back(*entry);
   }
   return environment;
-}
-
-std::string shorten(const std::vector<std::string>& names) {
-  std::string text;
-  for (std::size_t i = 0; i < std::min(names.size(), kNamesShown); ++i) {
-    text += fmt::format("{}{}", i == 0 ? "" : ", ", names[i]);
-  }
-  if (names.size() > kNamesShown) text += fmt::format(" and {} more", names.size() - kNamesShown);
-  return text;
 }
 
 // One start of one network: the processes it has started, until all are ready or all are stopped.
@@ -153,29 +143,10 @@ class Launch final {
   }
 
   [[nodiscard]] Error too_late() const {
-    const std::string after =
-        fmt::format("after {:.0f} s ", std::chrono::duration<double>(options_.timeout).count());
-    const Result<std::vector<PopReport>> reports =
-        control_ ? control_->pops(kAnswerTimeout) : unavailable("it never listened");
-    if (!reports.ok()) {
-      return {ErrorCode::kDeadlineExceeded,
-              after + "the control plane gives no answer" + log_of("control")};
-    }
-    std::set<std::string> ready;
-    for (const PopReport& report : reports.value()) {
-      if (report.condition == PopCondition::kReady) ready.insert(report.id);
-    }
-    std::vector<std::string> missing;
-    for (const ProcessSpec& pop : plan_.pops) {
-      if (!ready.contains(pop.name)) missing.push_back(pop.name);
-    }
-    if (missing.empty()) {
-      return {ErrorCode::kDeadlineExceeded,
-              after + "all PoPs are ready but the router is not" + log_of("router")};
-    }
-    return {ErrorCode::kDeadlineExceeded,
-            fmt::format("{}{} of {} PoPs are not ready: {}{}", after, missing.size(),
-                        plan_.pops.size(), shorten(missing), log_of(missing.front()))};
+    std::vector<std::string> pops;
+    for (const ProcessSpec& pop : plan_.pops) pops.push_back(pop.name);
+    const NotReady reason = find_not_ready(control_ ? &*control_ : nullptr, pops, options_.timeout);
+    return {ErrorCode::kDeadlineExceeded, reason.message + log_of(reason.culprit)};
   }
 
   [[nodiscard]] static std::string described(const std::string& name) {
