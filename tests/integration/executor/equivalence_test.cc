@@ -214,11 +214,17 @@ class Run final {
     const std::size_t first = std::min<std::size_t>(asked.body.size(), 60'000);
     request.set_body(asked.body.substr(0, first));
     request.set_body_complete(first == asked.body.size() && !goes_away);
+    // A client that goes away does so before the worker can have done anything: how far it gets
+    // otherwise is chance.
+    if (goes_away) executor_->hold();
     executor_->send_request(request);
     for (std::size_t at = first; at < asked.body.size(); at += 50'000) {
       executor_->send_body(id, asked.body.substr(at, 50'000), at + 50'000 >= asked.body.size());
     }
-    if (goes_away) executor_->send_cancel(id);
+    if (goes_away) {
+      executor_->send_cancel(id);
+      executor_->release();
+    }
     const Answer answer = receive(*executor_, id);
     const bool may_end = answer.failure && answer.failure->kind() != v1::FAILURE_KIND_EXCEPTION;
     // It is about to end, or not, by its mode; a new one is as good.

@@ -124,7 +124,16 @@ void ExecutorClient::send(const v1::Frame& frame) {
   send_raw(framed + bytes);
 }
 
+void ExecutorClient::release() {
+  is_holding_ = false;
+  send_raw(std::exchange(held_, {}));
+}
+
 void ExecutorClient::send_raw(std::string_view bytes) {
+  if (is_holding_) {
+    held_ += bytes;
+    return;
+  }
   while (!bytes.empty()) {
     const ssize_t sent = ::send(socket_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
     if (sent < 0) return;  // it has closed; next() will show it

@@ -74,6 +74,9 @@ class ExecutorClient final {
   void send_body(std::uint32_t id, std::string_view data, bool last);
   void send_credit(std::uint32_t id, std::uint32_t bytes);
   void send_cancel(std::uint32_t id);
+  // What is sent until release() arrives at once.
+  void hold() { is_holding_ = true; }
+  void release();
 
   // The next frame; nullopt when the executor has closed, or at the deadline.
   [[nodiscard]] std::optional<v1::Frame> next();
@@ -102,6 +105,8 @@ class ExecutorClient final {
   UniqueFd socket_;
   std::optional<Child> child_;
   std::string input_;
+  bool is_holding_ = false;
+  std::string held_;
   std::uint32_t last_id_ = 0;
 };
 
