@@ -3,6 +3,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "common/event_loop/address.h"
 #include "common/result/result.h"
@@ -28,7 +29,7 @@ class AdvertisedAddress final {
 
  private:
   AdvertisedAddress(std::optional<Endpoint> fixed, const Endpoint& listener)
-      : fixed_(fixed), listener_(listener) {}
+      : fixed_(std::move(fixed)), listener_(listener) {}
 
   std::optional<Endpoint> fixed_;
   Endpoint listener_;

@@ -44,7 +44,7 @@ void give_up(int /*signal*/) {
 std::optional<sockaddr_in> parse_server(std::string_view text) {
   const std::size_t colon = text.rfind(':');
   std::array<char, INET_ADDRSTRLEN> host{};
-  if (colon == std::string_view::npos || colon >= host.size()) return std::nullopt;
+  if (colon >= host.size()) return std::nullopt;  // also when there is none
   text.copy(host.data(), colon);
   sockaddr_in server{};
   server.sin_family = AF_INET;
@@ -104,9 +104,9 @@ int check(std::string_view server, const sockaddr_in& address, std::string_view 
   }
   const std::string_view status = answer.substr(kStatusEnd - 3);
   if (status == "200") return EXIT_SUCCESS;
-  dprintf(STDERR_FILENO, "isopop-health: %.*s answered %.3s to %.*s\n",
-          static_cast<int>(server.size()), server.data(), status.data(),
-          static_cast<int>(path.size()), path.data());
+  dprintf(STDERR_FILENO, "isopop-health: %.*s answered %.*s to %.*s\n",
+          static_cast<int>(server.size()), server.data(), static_cast<int>(status.size()),
+          status.data(), static_cast<int>(path.size()), path.data());
   return kUnhealthy;
 }
 

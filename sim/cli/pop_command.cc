@@ -113,6 +113,7 @@ Error become(const std::filesystem::path& program, const HostedPop& pop) {
   std::vector<std::string> arguments = {program.string()};
   arguments.insert(arguments.end(), pop.arguments.begin(), pop.arguments.end());
   std::vector<char*> pointers;
+  pointers.reserve(arguments.size() + 1);
   for (std::string& argument : arguments) pointers.push_back(argument.data());
   pointers.push_back(nullptr);
   // What asked for the lease left connections open.

@@ -204,6 +204,7 @@ class ComposeLaunch final {
 
   Error too_late() {
     std::vector<std::string> pops;
+    pops.reserve(options_.topology.pops.size());
     for (const PopSite& pop : options_.topology.pops) pops.push_back(pop.id);
     const NotReady reason = find_not_ready(control_ ? &*control_ : nullptr, pops, options_.timeout);
     const auto pop = std::find(pops.begin(), pops.end(), reason.culprit);

@@ -21,6 +21,10 @@ constexpr const char* kParallelUp = "COMPOSE_PARALLEL_LIMIT=1000";
 constexpr const char* kParallelDown = "COMPOSE_PARALLEL_LIMIT=2";
 constexpr const char* kPatience = "COMPOSE_HTTP_TIMEOUT=600";
 
+// What parse_containers() reads.
+constexpr const char* kContainerFormat =
+    "{{.ID}}\t{{.Names}}\t{{.Label \"com.docker.compose.service\"}}\t{{.State}}\t{{.Status}}";
+
 std::string last_lines(std::string_view text, std::size_t count) {
   std::vector<std::string_view> kept;
   for (const std::string_view line : split(text, '\n')) {
@@ -150,12 +154,10 @@ Result<RunningCommand> ContainerEngine::start_compose(const Project& project,
 }
 
 Result<std::vector<Container>> ContainerEngine::containers(const std::string& project) const {
-  ISOPOP_TRY_ASSIGN(
-      const std::string printed,
-      docker({"ps", "--all", "--no-trunc", "--filter", kProjectLabel + project, "--format",
-              "{{.ID}}\t{{.Names}}\t{{.Label \"com.docker.compose.service\"}}\t"
-              "{{.State}}\t{{.Status}}"},
-             kAskTimeout));
+  ISOPOP_TRY_ASSIGN(const std::string printed,
+                    docker({"ps", "--all", "--no-trunc", "--filter", kProjectLabel + project,
+                            "--format", kContainerFormat},
+                           kAskTimeout));
   return parse_containers(printed);
 }
 

@@ -144,6 +144,7 @@ class Launch final {
 
   [[nodiscard]] Error too_late() const {
     std::vector<std::string> pops;
+    pops.reserve(plan_.pops.size());
     for (const ProcessSpec& pop : plan_.pops) pops.push_back(pop.name);
     const NotReady reason = find_not_ready(control_ ? &*control_ : nullptr, pops, options_.timeout);
     return {ErrorCode::kDeadlineExceeded, reason.message + log_of(reason.culprit)};

@@ -41,7 +41,7 @@ struct ControlClient::Connection {
   rpc::TlsFiles tls;
 
   [[nodiscard]] Error describe(const grpc::Status& outcome) const {
-    const Error error = rpc::to_error(outcome);
+    Error error = rpc::to_error(outcome);
     const std::string about_tls = rpc::explain_tls(outcome, tls);
     if (about_tls.empty()) return error;
     return Error{ErrorCode::kUnauthenticated, about_tls};
