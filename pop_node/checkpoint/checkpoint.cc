@@ -91,13 +91,17 @@ std::size_t Checkpoint::own_pages() const {
 
 void Checkpoint::on_stack(void (*function)(void*), void* argument) {
   State& state = *state_;
-  void* stack = raw_map({0, state.options.stack_bytes}, PROT_READ | PROT_WRITE,
+  void* stack = raw_map({0, state.options.stack_bytes + kPageBytes}, PROT_READ | PROT_WRITE,
                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
   ISOPOP_ASSERT(stack != MAP_FAILED, "address space for a stack");
-  // The lowest page stays out of bounds: running over the end is a fault, not a surprise.
+  // The lowest page stays out of bounds: running over the end is a fault, not a surprise. So does
+  // one above, or the kernel could make one mapping of the stack and what lies there: memory that
+  // the guard would take for the stack, and leave alone.
   const auto lowest = reinterpret_cast<std::uintptr_t>(stack);
+  const std::uintptr_t end = lowest + state.options.stack_bytes;
   ISOPOP_ASSERT(raw_protect({lowest, lowest + kPageBytes}, PROT_NONE), "a guard page");
-  state.stack = {lowest + kPageBytes, lowest + state.options.stack_bytes};
+  ISOPOP_ASSERT(raw_protect({end, end + kPageBytes}, PROT_NONE), "a page between");
+  state.stack = {lowest + kPageBytes, end};
   state.function = function;
   state.argument = argument;
   getcontext(&state.worker_context);

@@ -39,7 +39,8 @@ struct Scenario {
 };
 
 // Runs a scenario in a process of its own, as a checkpoint wants it: one thread, malloc configured.
-Board run(DirtyFinder finder, void (*body)(Scenario&)) {
+// `before` may prepare its memory.
+Board run(DirtyFinder finder, void (*body)(Scenario&), void (*before)(Board&) = nullptr) {
   SurvivingMemory memory = SurvivingMemory::create(std::size_t{64} << 20U).value();
   auto* board = memory.make<Board>();
   const pid_t pid = fork();
@@ -47,6 +48,7 @@ Board run(DirtyFinder finder, void (*body)(Scenario&)) {
     configure_malloc();
     Scenario scenario{.board = board, .body = body};
     scenario.checkpoint = Checkpoint::create({.finder = finder, .verify = true}, memory).value();
+    if (before != nullptr) before(*board);
     scenario.checkpoint->on_stack(
         [](void* argument) {
           auto& self = *static_cast<Scenario*>(argument);
@@ -155,6 +157,36 @@ TEST_P(CheckpointTest, DeepStacksLeaveNothingBehind) {
     scenario.checkpoint->restore();
   });
   EXPECT_EQ(board.rounds, 20);
+}
+
+// The kernel puts a new mapping below the last one, and makes one of both where they are alike.
+TEST_P(CheckpointTest, RestoresWhatLiesNextToTheStack) {
+  constexpr std::size_t kNeighbourBytes = 16 * kPageBytes;
+  const Board board = run(
+      GetParam(),
+      [](Scenario& scenario) {
+        Board& noted = *scenario.board;
+        auto* const bytes = static_cast<char*>(noted.address);
+        if (scenario.checkpoint->take() == Checkpoint::Point::kFailed) return noted.expect(false);
+        for (std::size_t at = 0; at < kNeighbourBytes; ++at) noted.expect(bytes[at] == 0);
+        if (++noted.rounds == 12) return;
+        std::fill(bytes, bytes + kNeighbourBytes, 'x');
+        scenario.checkpoint->restore();
+      },
+      [](Board& noted) {
+        // Room for the stack, that ends where the neighbour begins: at a huge page's boundary,
+        // since large mappings are put there.
+        constexpr std::uintptr_t kHugeBytes = std::uintptr_t{2} << 20U;
+        constexpr std::uintptr_t kRoomBytes = 8 * kHugeBytes;
+        void* const room = mmap(nullptr, 2 * kRoomBytes, PROT_READ | PROT_WRITE,
+                                MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        noted.expect(room != MAP_FAILED);
+        const auto begin = reinterpret_cast<std::uintptr_t>(room);
+        const std::uintptr_t neighbour = (begin + kRoomBytes) / kHugeBytes * kHugeBytes;
+        munmap(room, neighbour - begin);
+        noted.address = reinterpret_cast<void*>(neighbour);
+      });
+  EXPECT_EQ(board.rounds, 12);
 }
 
 // Runs a body that ends by going back; the exit code.
