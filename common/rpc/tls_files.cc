@@ -12,22 +12,12 @@
 #include <vector>
 
 #include "common/files/files.h"
+#include "common/rpc/openssl_handles.h"
 
 namespace isopop::rpc {
 namespace {
 
 constexpr std::uint64_t kFileBytesMax = 1ULL << 20U;
-
-template <auto dispose>
-struct Freed {
-  template <typename T>
-  void operator()(T* object) const {
-    dispose(object);
-  }
-};
-using Bytes = std::unique_ptr<BIO, Freed<BIO_free>>;
-using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
 
 // OpenSSL notes each of its errors for the thread, and gRPC would find ours.
 struct ErrorsOfOpenSsl {

@@ -11,22 +11,17 @@
 #include <utility>
 
 #include "common/files/files.h"
+#include "common/rpc/openssl_handles.h"
 
 namespace isopop::test {
 namespace {
 
 constexpr long kDaySeconds = 24L * 60 * 60;
 
-template <auto dispose>
-struct Freed {
-  template <typename T>
-  void operator()(T* object) const {
-    dispose(object);
-  }
-};
-using Bytes = std::unique_ptr<BIO, Freed<BIO_free>>;
-using Certificate = std::unique_ptr<X509, Freed<X509_free>>;
-using Key = std::unique_ptr<EVP_PKEY, Freed<EVP_PKEY_free>>;
+using rpc::Bytes;
+using rpc::Certificate;
+using rpc::Freed;
+using rpc::Key;
 using Extension = std::unique_ptr<X509_EXTENSION, Freed<X509_EXTENSION_free>>;
 
 void must(bool is_true) {
