@@ -37,6 +37,10 @@ v1::SandboxReport bounded(const v1::SandboxReport& report) {
   return kept;
 }
 
+const v1::WorkerVersion& version_of(const v1::Assignment& assignment) {
+  return assignment.shares(0).version();
+}
+
 }  // namespace
 
 Distributor::Distributor(const Clock& clock, DistributorLimits limits)
@@ -74,6 +78,7 @@ void Distributor::receive(SessionId id, const v1::PopMessage& message) {
       return on_heartbeat(session, message.heartbeat());
     case v1::PopMessage::kBundleRequest:
       return on_bundle_request(id, session, message.bundle_request());
+    case v1::PopMessage::kTailEvents:  // nobody has asked for any yet
     case v1::PopMessage::MESSAGE_NOT_SET:
       return;  // of a newer PoP: nothing we must understand
   }
@@ -150,7 +155,8 @@ std::set<std::string> Distributor::difference(PopRecord& record, const v1::Hello
     record.held[held.worker()] = held;
     if (!live_.contains(held.worker())) workers.insert(held.worker());
   }
-  for (const auto& [worker, version] : live_) {
+  for (const auto& [worker, assignment] : live_) {
+    const v1::WorkerVersion& version = version_of(assignment);
     const auto held = record.held.find(worker);
     if (held != record.held.end() && held->second.number() == version.number() &&
         held->second.bundle_sha256() == version.bundle_sha256()) {
@@ -195,8 +201,8 @@ void Distributor::on_ack(SessionId id, PopSession& session, std::uint64_t nonce)
     held.set_number(change->number);
     held.clear_bundle_sha256();
     if (const auto live = live_.find(change->worker);
-        live != live_.end() && live->second.number() == change->number) {
-      held.set_bundle_sha256(live->second.bundle_sha256());
+        live != live_.end() && version_of(live->second).number() == change->number) {
+      held.set_bundle_sha256(version_of(live->second).bundle_sha256());
     }
     if (rollouts_.acknowledge(session.pop(), change->worker, change->number, clock_.now())) {
       effects_.workers_changed.insert(change->worker);
@@ -291,7 +297,12 @@ std::optional<v1::ControlMessage> Distributor::next_message(SessionId id) {
 }
 
 void Distributor::set_live(const v1::WorkerVersion& version, Instant committed_at) {
-  live_[version.worker()] = version;
+  v1::Assignment& assignment = live_[version.worker()];
+  assignment.Clear();
+  assignment.set_worker(version.worker());
+  v1::Share& share = *assignment.add_shares();
+  *share.mutable_version() = version;
+  share.set_weight(10'000);
   rollouts_.begin(version.worker(), version.number(), committed_at);
   effects_.workers_changed.insert(version.worker());
   enqueue_everywhere(version.worker());

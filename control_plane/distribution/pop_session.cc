@@ -93,7 +93,7 @@ v1::ControlMessage PopSession::next_push(const Live& live, Instant now) {
   Sent sent{.change = {.worker = worker, .number = 0}, .at = now};
   if (const auto found = live.find(worker); found != live.end()) {
     *push.mutable_live() = found->second;
-    sent.change.number = found->second.number();
+    sent.change.number = found->second.shares(0).version().number();
   } else {
     push.set_removed(worker);
   }

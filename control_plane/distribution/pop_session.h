@@ -66,7 +66,7 @@ class PopSession final {
   [[nodiscard]] bool wants(const std::string& sha256) const;
 
   // The next message to write, if there is one. `live` holds what is live by worker.
-  using Live = std::map<std::string, v1::WorkerVersion>;
+  using Live = std::map<std::string, v1::Assignment>;
   [[nodiscard]] std::optional<v1::ControlMessage> next(const Live& live, Instant now);
   // Whether next() would give one.
   [[nodiscard]] bool has_next() const;

@@ -28,7 +28,7 @@ class VersionWatch final : public PullStream<v1::VersionProgress> {
  private:
   void opened() override {
     const auto live = loop_.distributor().live().find(worker_);
-    if (live != loop_.distributor().live().end() && live->second.number() == number_) {
+    if (live != loop_.distributor().live().end() && live->second.shares(0).version().number() == number_) {
       return begin();
     }
     // Superseded, or never made: the registry knows.

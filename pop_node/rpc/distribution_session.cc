@@ -83,19 +83,20 @@ void DistributionSession::begin(Answers& answers) {
     conclude(catalog_.remove(push.removed()), answers);
     return;
   }
-  if (push.change_case() != v1::Push::kLive) {
+  if (push.change_case() != v1::Push::kLive || push.live().shares().empty()) {
     conclude(invalid_argument("a change that this PoP does not know"), answers);
     return;
   }
-  const Result<bool> held = catalog_.holds_code_of(push.live());
+  const v1::WorkerVersion& version = push.live().shares(0).version();
+  const Result<bool> held = catalog_.holds_code_of(version);
   if (!held.ok()) {
     conclude(held.error(), answers);
     return;
   }
   if (held.value()) {
-    const Result<void> installed = catalog_.install(push.live(), std::nullopt);
+    const Result<void> installed = catalog_.install(version, std::nullopt);
     // A damaged file is gone by now; its code is fetched like any other that is missing.
-    if (installed.ok() || catalog_.holds_code_of(push.live()).value()) {
+    if (installed.ok() || catalog_.holds_code_of(version).value()) {
       conclude(installed, answers);
       return;
     }
@@ -103,13 +104,13 @@ void DistributionSession::begin(Answers& answers) {
   is_fetching_ = true;
   fetched_.clear();
   v1::BundleRequest& request = *answers.emplace_back().mutable_bundle_request();
-  request.set_sha256(push.live().bundle_sha256());
+  request.set_sha256(version.bundle_sha256());
   request.set_offset(0);
 }
 
 Result<void> DistributionSession::on_chunk(const v1::BundleChunk& chunk, Answers& answers) {
   if (!is_fetching_) return broken("a piece of a bundle that nobody asked for");
-  const v1::WorkerVersion& version = pushes_.front().live();
+  const v1::WorkerVersion& version = pushes_.front().live().shares(0).version();
   if (chunk.sha256() != version.bundle_sha256()) return broken("a piece of another bundle");
   if (chunk.offset() != fetched_.size()) return broken("a bundle's pieces out of order");
   if (chunk.total_bytes() != version.bundle_bytes() ||

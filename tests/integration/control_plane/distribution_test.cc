@@ -77,8 +77,8 @@ TEST_F(DistributionTest, ReconnectingPopGetsOnlyWhatItLacks) {
     for (const v1::Push& push : pop->pushes()) {
       v1::HeldVersion& entry = held.emplace_back();
       entry.set_worker(push.live().worker());
-      entry.set_number(push.live().number());
-      entry.set_bundle_sha256(push.live().bundle_sha256());
+      entry.set_number(push.live().shares(0).version().number());
+      entry.set_bundle_sha256(push.live().shares(0).version().bundle_sha256());
     }
   }
   deploy("b", "2");

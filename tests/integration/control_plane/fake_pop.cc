@@ -70,7 +70,7 @@ void FakePop::on_push(const v1::Push& push) {
   {
     const std::lock_guard lock(mutex_);
     state_.pushes.push_back(push);
-    const std::string& sha256 = push.live().bundle_sha256();
+    const std::string& sha256 = push.live().shares(0).version().bundle_sha256();
     if (options_.fetches_bundles && push.has_live() && !state_.bundles.contains(sha256)) {
       state_.waiting[sha256] = push;
       v1::PopMessage request;
@@ -109,7 +109,7 @@ void FakePop::answer(const v1::Push& push) {
     } else {
       message.mutable_ack()->set_nonce(push.nonce());
       if (push.has_live()) {
-        state_.versions[worker] = push.live().number();
+        state_.versions[worker] = push.live().shares(0).version().number();
       } else {
         state_.versions.erase(worker);
       }

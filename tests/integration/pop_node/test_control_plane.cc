@@ -19,6 +19,16 @@ constexpr std::size_t kChunkBytes = 256 * 1024;
 
 using Stream = grpc::ServerReaderWriter<v1::ControlMessage, v1::PopMessage>;
 
+v1::Assignment alone(const v1::WorkerVersion& version) {
+  v1::Assignment assignment;
+  assignment.set_worker(version.worker());
+  assignment.set_deployment(version.number());
+  v1::Share& share = *assignment.add_shares();
+  *share.mutable_version() = version;
+  share.set_weight(10'000);
+  return assignment;
+}
+
 }  // namespace
 
 TestWorker make_worker(const std::string& name, std::uint64_t number, const std::string& source,
@@ -150,7 +160,7 @@ class TestControlPlane::Service final : public v1::Distribution::Service {
 
   std::uint64_t push(const TestWorker& worker) {
     v1::Push change;
-    *change.mutable_live() = worker.version;
+    *change.mutable_live() = alone(worker.version);
     return push(change);
   }
   std::uint64_t push(v1::Push change) {
@@ -189,7 +199,7 @@ const std::string& TestControlPlane::address() const {
 Result<TestControlPlane::Answer> TestControlPlane::deploy(const TestWorker& worker) {
   service_->keep(worker);
   v1::Push change;
-  *change.mutable_live() = worker.version;
+  *change.mutable_live() = alone(worker.version);
   return service_->ask(change);
 }
 

@@ -110,7 +110,7 @@ TEST_F(DistributorTest, NewPopGetsEverything) {
   ASSERT_EQ(messages.size(), 3U);
   EXPECT_EQ(messages[0].welcome().workers(), 2U);
   EXPECT_EQ(messages[1].push().live().worker(), "a");
-  EXPECT_EQ(messages[2].push().live().number(), 2U);
+  EXPECT_EQ(messages[2].push().live().shares(0).version().number(), 2U);
 }
 
 TEST_F(DistributorTest, ReturningPopGetsTheDifferenceOnly) {

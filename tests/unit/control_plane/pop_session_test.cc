@@ -14,7 +14,7 @@ PopSession::Live live_of(std::initializer_list<std::pair<std::string, std::uint6
   PopSession::Live live;
   for (const auto& [name, number] : workers) {
     live[name].set_worker(name);
-    live[name].set_number(number);
+    live[name].add_shares()->mutable_version()->set_number(number);
   }
   return live;
 }
@@ -40,7 +40,7 @@ TEST_F(PopSessionTest, NumbersPushesWithoutGaps) {
   EXPECT_EQ(first->push().sequence(), 1U);
   EXPECT_EQ(second->push().sequence(), 2U);
   EXPECT_NE(first->push().nonce(), second->push().nonce());
-  EXPECT_EQ(second->push().live().number(), 4U);
+  EXPECT_EQ(second->push().live().shares(0).version().number(), 4U);
   EXPECT_FALSE(session_.next(live, kNow));
 }
 
@@ -50,7 +50,7 @@ TEST_F(PopSessionTest, WorkerThatChangesWhileItWaitsIsSentOnceAndNewest) {
   session_.enqueue("a");
   const auto push = session_.next(live_of({{"a", 3}}), kNow);
   ASSERT_TRUE(push);
-  EXPECT_EQ(push->push().live().number(), 3U);
+  EXPECT_EQ(push->push().live().shares(0).version().number(), 3U);
   EXPECT_FALSE(session_.has_next());
 }
 
@@ -86,7 +86,7 @@ TEST_F(PopSessionTest, HoldsPushesBackWhileTooManyAreOpen) {
   for (std::size_t i = 0; i < PopSession::kInFlightMax + 5; ++i) {
     const std::string name = "w" + std::to_string(i);
     live[name].set_worker(name);
-    live[name].set_number(1);
+    live[name].add_shares()->mutable_version()->set_number(1);
     session_.enqueue(name);
   }
   std::uint64_t nonce = 0;

@@ -30,7 +30,9 @@ class DistributionSessionTest : public ::testing::Test {
     v1::ControlMessage message;
     message.mutable_push()->set_nonce(100 + sequence);
     message.mutable_push()->set_sequence(sequence);
-    *message.mutable_push()->mutable_live() = version;
+    v1::Assignment& live = *message.mutable_push()->mutable_live();
+    live.set_worker(version.worker());
+    *live.add_shares()->mutable_version() = version;
     return message;
   }
   static v1::ControlMessage chunk(const VersionWithCode& made, std::size_t offset,
