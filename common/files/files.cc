@@ -24,6 +24,30 @@ Result<void> write_all(int fd, std::string_view content, const std::filesystem::
   return {};
 }
 
+Result<void> write_beside_and_rename(const std::filesystem::path& path, std::string_view content,
+                                     Durability durability, mode_t mode) {
+  const std::filesystem::path beside =
+      path.parent_path() / fmt::format(".{}.{}", path.filename().string(), random_hex(4));
+  {
+    const UniqueFd fd(open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, mode));
+    if (!fd.valid()) return errno_error(fmt::format("create {}", beside.string()), errno);
+    Result<void> written = write_all(fd.get(), content, beside);
+    if (written.ok() && durability == Durability::kPowerLoss && fsync(fd.get()) != 0) {
+      written = errno_error(fmt::format("flush {}", beside.string()), errno);
+    }
+    if (!written.ok()) {
+      unlink(beside.c_str());
+      return written;
+    }
+  }
+  if (rename(beside.c_str(), path.c_str()) != 0) {
+    const int reason = errno;
+    unlink(beside.c_str());
+    return errno_error(fmt::format("rename to {}", path.string()), reason);
+  }
+  return {};
+}
+
 }  // namespace
 
 Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t bytes_max) {
@@ -52,26 +76,11 @@ Result<std::string> read_file(const std::filesystem::path& path, std::uint64_t b
 
 Result<void> write_file_atomically(const std::filesystem::path& path, std::string_view content,
                                    Durability durability) {
-  const std::filesystem::path beside =
-      path.parent_path() / fmt::format(".{}.{}", path.filename().string(), random_hex(4));
-  {
-    const UniqueFd fd(open(beside.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
-    if (!fd.valid()) return errno_error(fmt::format("create {}", beside.string()), errno);
-    Result<void> written = write_all(fd.get(), content, beside);
-    if (written.ok() && durability == Durability::kPowerLoss && fsync(fd.get()) != 0) {
-      written = errno_error(fmt::format("flush {}", beside.string()), errno);
-    }
-    if (!written.ok()) {
-      unlink(beside.c_str());
-      return written;
-    }
-  }
-  if (rename(beside.c_str(), path.c_str()) != 0) {
-    const int reason = errno;
-    unlink(beside.c_str());
-    return errno_error(fmt::format("rename to {}", path.string()), reason);
-  }
-  return {};
+  return write_beside_and_rename(path, content, durability, 0644);
+}
+
+Result<void> write_private_file(const std::filesystem::path& path, std::string_view content) {
+  return write_beside_and_rename(path, content, Durability::kPowerLoss, 0600);
 }
 
 Result<void> create_folders(const std::filesystem::path& path) {
@@ -79,6 +88,12 @@ Result<void> create_folders(const std::filesystem::path& path) {
   std::filesystem::create_directories(path, error);
   if (error) return errno_error(fmt::format("create folder {}", path.string()), error.value());
   return {};
+}
+
+Result<void> create_private_folder(const std::filesystem::path& path) {
+  ISOPOP_TRY(create_folders(path));
+  if (chmod(path.c_str(), 0700) == 0) return {};
+  return errno_error(fmt::format("make {} private", path.string()), errno);
 }
 
 Result<std::filesystem::path> absolute_path(const std::filesystem::path& path) {

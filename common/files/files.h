@@ -24,7 +24,13 @@ enum class Durability { kProcessCrash, kPowerLoss };
                                                  std::string_view content,
                                                  Durability durability = Durability::kPowerLoss);
 
+// The same, for what nobody but its owner may read: mode 0600 from its first byte on.
+[[nodiscard]] Result<void> write_private_file(const std::filesystem::path& path,
+                                              std::string_view content);
+
 [[nodiscard]] Result<void> create_folders(const std::filesystem::path& path);
+// With those above it; the last one is the owner's alone (0700), also when it was there before.
+[[nodiscard]] Result<void> create_private_folder(const std::filesystem::path& path);
 
 // Absolute, without "." and "..", links resolved as far as the path exists.
 [[nodiscard]] Result<std::filesystem::path> absolute_path(const std::filesystem::path& path);

@@ -12,20 +12,17 @@
 #include <vector>
 
 #include "common/files/files.h"
-#include "common/rpc/openssl_handles.h"
+#include "common/pki/openssl_handles.h"
 
 namespace isopop::rpc {
 namespace {
 
 constexpr std::uint64_t kFileBytesMax = 1ULL << 20U;
 
-// OpenSSL notes each of its errors for the thread, and gRPC would find ours.
-struct ErrorsOfOpenSsl {
-  ErrorsOfOpenSsl() { ERR_clear_error(); }
-  ~ErrorsOfOpenSsl() { ERR_clear_error(); }
-  ErrorsOfOpenSsl(const ErrorsOfOpenSsl&) = delete;
-  ErrorsOfOpenSsl& operator=(const ErrorsOfOpenSsl&) = delete;
-};
+using pki::Bytes;
+using pki::Certificate;
+using pki::ErrorsOfOpenSsl;
+using pki::Key;
 
 Bytes bytes_of(const std::string& text) {
   return Bytes(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));

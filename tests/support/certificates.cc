@@ -11,17 +11,17 @@
 #include <utility>
 
 #include "common/files/files.h"
-#include "common/rpc/openssl_handles.h"
+#include "common/pki/openssl_handles.h"
 
 namespace isopop::test {
 namespace {
 
 constexpr long kDaySeconds = 24L * 60 * 60;
 
-using rpc::Bytes;
-using rpc::Certificate;
-using rpc::Freed;
-using rpc::Key;
+using pki::Bytes;
+using pki::Certificate;
+using pki::Freed;
+using pki::Key;
 using Extension = std::unique_ptr<X509_EXTENSION, Freed<X509_EXTENSION_free>>;
 
 void must(bool is_true) {
