@@ -18,6 +18,7 @@
 #include "common/rpc/rpc.h"
 #include "control_plane/http/status_endpoint.h"
 #include "control_plane/registry/state_lock.h"
+#include "control_plane/rpc/authorize.h"
 #include "control_plane/rpc/control_loop.h"
 #include "control_plane/rpc/control_service.h"
 #include "control_plane/rpc/deployer.h"
@@ -115,6 +116,7 @@ class ControlPlane final {
   MetricsRegistry metrics_;
   asio::io_context io_{1};
   Store store_;
+  Authorizer authorizer_;
   ControlLoop loop_;
   Deployer deployer_;
   ControlService control_;
