@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <cstdlib>
 #include <utility>
 
 #include "common/geo/geo_point.h"
+#include "common/result/assert.h"
 #include "common/text/text.h"
 #include "common/units/units.h"
 
@@ -16,6 +18,9 @@ constexpr std::size_t kTextBytesMax = 256;
 constexpr std::size_t kNackBytesMax = 1024;
 constexpr int kHeldMax = 100'000;
 constexpr int kMeasuresMax = 64;
+constexpr int kProblemsMax = 8;
+// Beyond what a way and a busy machine explain.
+constexpr std::int64_t kClockSkewToldMs = 2'000;
 
 bool is_pop_id(const std::string& id) {
   if (id.empty() || id.size() > kPopIdBytesMax) return false;
@@ -53,9 +58,9 @@ Distributor::Effects Distributor::take_effects() {
   return std::exchange(effects_, {});
 }
 
-Distributor::SessionId Distributor::open(const std::string& peer) {
+Distributor::SessionId Distributor::open(const StreamOrigin& origin) {
   const SessionId id = ++last_session_;
-  sessions_.emplace(id, PopSession(peer, clock_.now()));
+  sessions_.emplace(id, PopSession(origin, clock_.now()));
   return id;
 }
 
@@ -78,13 +83,14 @@ void Distributor::receive(SessionId id, const v1::PopMessage& message) {
       return on_heartbeat(session, message.heartbeat());
     case v1::PopMessage::kBundleRequest:
       return on_bundle_request(id, session, message.bundle_request());
-    case v1::PopMessage::kTailEvents:  // nobody has asked for any yet
+    case v1::PopMessage::kTailEvents:
+      return on_tail(session, message.tail_events());
     case v1::PopMessage::MESSAGE_NOT_SET:
       return;  // of a newer PoP: nothing we must understand
   }
 }
 
-std::string Distributor::refusal_of(const v1::Hello& hello) const {
+std::string Distributor::refusal_of(const v1::Hello& hello, const StreamOrigin& origin) const {
   const v1::PopIdentity& identity = hello.identity();
   if (hello.protocol_version() != kProtocolVersion) {
     const bool pop_is_newer = hello.protocol_version() > kProtocolVersion;
@@ -97,6 +103,12 @@ std::string Distributor::refusal_of(const v1::Hello& hello) const {
   if (!is_pop_id(identity.id())) {
     return fmt::format("a PoP's id must be 1 to {} letters, digits, '-', '_' or '.'; give it --id",
                        kPopIdBytesMax);
+  }
+  if (!origin.pop.empty() && origin.pop != identity.id()) {
+    return fmt::format(
+        "its certificate is that of PoP {}, so it cannot be PoP {}; start it with --id {}, or let "
+        "it join again with an empty state folder",
+        origin.pop, identity.id(), origin.pop);
   }
   const Result<void> place = check_geo_point(
       {.latitude_deg = identity.latitude_deg(), .longitude_deg = identity.longitude_deg()});
@@ -115,7 +127,7 @@ std::string Distributor::refusal_of(const v1::Hello& hello) const {
 }
 
 void Distributor::on_hello(SessionId id, PopSession& session, const v1::Hello& hello) {
-  if (const std::string reason = refusal_of(hello); !reason.empty()) {
+  if (const std::string reason = refusal_of(hello, session.origin()); !reason.empty()) {
     effects_.warnings.push_back(fmt::format("refused {}: {}", session.peer(), reason));
     session.refuse(reason);
     effects_.sendable.insert(id);
@@ -130,14 +142,20 @@ void Distributor::on_hello(SessionId id, PopSession& session, const v1::Hello& h
   record.last_heartbeat = clock_.now();
   *record.pop.mutable_identity() = hello.identity();
   record.pop.set_http_address(hello.http_address());
+  record.pop.set_relay(session.origin().relay);
   record.pop.set_host(hello.host());
   record.pop.set_program_version(hello.program_version());
   record.pop.set_connected_at_ms(to_unix_ms(clock_.wall_now()));
   record.pop.set_last_heartbeat_ms(record.pop.connected_at_ms());
   record.pop.set_state(v1::POP_STATE_STARTING);
   record.pop.clear_sandbox();
+  record.pop.clear_problems();
+  record.pop.clear_clock_skew_ms();
 
   session.welcome(pop, kProtocolVersion, difference(record, hello));
+  v1::ControlMessage outage;
+  outage.mutable_outage()->set_failed(service_of(pop) == v1::POP_SERVICE_FAILED);
+  ISOPOP_ASSERT(session.post(outage), "room in a new session");
   effects_.sendable.insert(id);
   effects_.pops_changed.insert(pop);
   // One more PoP to wait for, or one that is through already: every rollout moved.
@@ -247,6 +265,94 @@ void Distributor::on_heartbeat(PopSession& session, const v1::Heartbeat& heartbe
   record.pop.set_errors(heartbeat.errors());
   // Once a stream: it does not change as long as the PoP lives.
   if (heartbeat.has_sandbox()) *record.pop.mutable_sandbox() = bounded(heartbeat.sandbox());
+  if (heartbeat.has_kv()) *record.pop.mutable_kv() = heartbeat.kv();
+  record.pop.set_memory_bytes(heartbeat.memory_bytes());
+  record.pop.clear_problems();
+  for (const std::string& problem : heartbeat.problems()) {
+    if (record.pop.problems_size() == kProblemsMax) break;
+    record.pop.add_problems(std::string(truncate_utf8(problem, kTextBytesMax)));
+  }
+  if (heartbeat.wall_ms() != 0) note_clock(record, heartbeat.wall_ms());
+  for (TelemetrySink* sink : sinks_) sink->on_heartbeat(session.pop(), heartbeat);
+}
+
+// The heartbeat was written before it came here, so a PoP whose clock is right seems a little
+// behind; how much varies with the way, and the way is at most seconds.
+void Distributor::note_clock(PopRecord& record, std::int64_t pop_wall_ms) {
+  const std::int64_t skew_ms = pop_wall_ms - to_unix_ms(clock_.wall_now());
+  const bool was_off = std::abs(record.pop.clock_skew_ms()) >= kClockSkewToldMs;
+  record.pop.set_clock_skew_ms(skew_ms);
+  if (std::abs(skew_ms) < kClockSkewToldMs) return;
+  const std::string problem =
+      fmt::format("its clock is {} {} the control plane's",
+                  format_duration(std::chrono::milliseconds(std::abs(skew_ms))),
+                  skew_ms > 0 ? "ahead of" : "behind");
+  if (!was_off) {
+    effects_.warnings.push_back(fmt::format("PoP {}: {}", record.pop.identity().id(), problem));
+  }
+  record.pop.add_problems(problem);
+}
+
+void Distributor::on_tail(const PopSession& session, const v1::TailEvents& events) {
+  for (TelemetrySink* sink : sinks_) sink->on_tail(session.pop(), events);
+}
+
+PopSession* Distributor::session_of(const std::string& pop) {
+  const auto record = pops_.find(pop);
+  if (record == pops_.end() || !record->second.session) return nullptr;
+  const auto session = sessions_.find(*record->second.session);
+  return session != sessions_.end() && !session->second.is_closing() ? &session->second : nullptr;
+}
+
+bool Distributor::post_to_pop(const std::string& pop, const v1::ControlMessage& message) {
+  PopSession* session = session_of(pop);
+  if (session == nullptr || !session->post(message)) return false;
+  effects_.sendable.insert(*pops_.at(pop).session);
+  return true;
+}
+
+std::size_t Distributor::post_to_all(const v1::ControlMessage& message) {
+  std::size_t taken = 0;
+  for (auto& [id, session] : sessions_) {
+    if (session.pop().empty() || session.is_closing() || !session.post(message)) continue;
+    effects_.sendable.insert(id);
+    ++taken;
+  }
+  return taken;
+}
+
+v1::PopService Distributor::service_of(const std::string& pop) const {
+  const auto found = services_.find(pop);
+  return found == services_.end() ? v1::POP_SERVICE_UNSPECIFIED : found->second;
+}
+
+void Distributor::set_service(const std::string& pop, v1::PopService service) {
+  const v1::PopService before = service_of(pop);
+  if (service == before) return;
+  if (service == v1::POP_SERVICE_UNSPECIFIED) {
+    services_.erase(pop);
+  } else {
+    services_[pop] = service;
+  }
+  if (!pops_.contains(pop)) return;
+  effects_.pops_changed.insert(pop);
+  const bool fails = service == v1::POP_SERVICE_FAILED;
+  if (fails == (before == v1::POP_SERVICE_FAILED)) return;
+  v1::ControlMessage outage;
+  outage.mutable_outage()->set_failed(fails);
+  if (session_of(pop) != nullptr && !post_to_pop(pop, outage)) {
+    // Too much waits for it. It is told when it comes back.
+    close(*pops_.at(pop).session, *session_of(pop), "too many messages wait for it");
+  }
+}
+
+void Distributor::cut_off(const std::string& pop, const std::string& reason) {
+  PopSession* session = session_of(pop);
+  if (session == nullptr) return;
+  const SessionId id = *pops_.at(pop).session;
+  close(id, *session, reason);
+  session->refuse(reason);
+  effects_.sendable.insert(id);
 }
 
 void Distributor::on_bundle_request(SessionId id, PopSession& session,
@@ -402,6 +508,7 @@ std::uint64_t Distributor::pops_live(const std::string& worker) const {
 
 v1::Pop Distributor::describe(const PopRecord& record) const {
   v1::Pop pop = record.pop;
+  pop.set_service(service_of(pop.identity().id()));
   for (const auto& [worker, held] : record.held) *pop.add_workers() = held;
   return pop;
 }

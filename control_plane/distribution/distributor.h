@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -12,12 +13,13 @@
 #include "control_plane/distribution/bundle_cache.h"
 #include "control_plane/distribution/pop_session.h"
 #include "control_plane/distribution/rollouts.h"
+#include "control_plane/distribution/telemetry_sink.h"
 #include "isopop/v1/control.pb.h"
 #include "isopop/v1/distribution.pb.h"
 
 namespace isopop::control {
 
-inline constexpr std::uint32_t kProtocolVersion = 1;
+inline constexpr std::uint32_t kProtocolVersion = 2;
 
 struct DistributorLimits {
   std::chrono::nanoseconds heartbeat_interval = std::chrono::seconds(1);
@@ -65,7 +67,7 @@ class Distributor final {
   [[nodiscard]] Effects take_effects();
 
   // Streams. An id that is not (any more) known is ignored: the stream may be ending on both sides.
-  [[nodiscard]] SessionId open(const std::string& peer);
+  [[nodiscard]] SessionId open(const StreamOrigin& origin);
   void receive(SessionId id, const v1::PopMessage& message);
   void disconnected(SessionId id);
   [[nodiscard]] std::optional<v1::ControlMessage> next_message(SessionId id);
@@ -75,6 +77,20 @@ class Distributor final {
   void remove(const std::string& worker);
   void provide_bundle(const std::string& sha256, const BundleBytes& bytes);
   void bundle_unavailable(const std::string& sha256, const std::string& reason);
+
+  // Messages that are not about what a PoP runs. False: it is not connected, or too much waits for
+  // it already; invalidated keys are always taken by one that is connected.
+  [[nodiscard]] bool post_to_pop(const std::string& pop, const v1::ControlMessage& message);
+  // How many took it.
+  std::size_t post_to_all(const v1::ControlMessage& message);
+
+  // What people want of a PoP, known or not yet. A PoP is told whether its outage is rehearsed each
+  // time it connects, and when that changes.
+  void set_service(const std::string& pop, v1::PopService service);
+  // Ends the PoP's stream, if it has one: it may not be there any more (its identity was revoked).
+  void cut_off(const std::string& pop, const std::string& reason);
+  // Told of each heartbeat and tail event from now on; outlives the distributor's last receive().
+  void add_sink(TelemetrySink& sink) { sinks_.push_back(&sink); }
 
   // Several times a second. Notices silent and stuck PoPs. When this process itself stood still
   // (suspended, starved), the gap is not held against them.
@@ -96,14 +112,18 @@ class Distributor final {
     std::optional<SessionId> session;
     Instant last_heartbeat;
   };
+  [[nodiscard]] PopSession* session_of(const std::string& pop);  // null when it has none
+  [[nodiscard]] v1::PopService service_of(const std::string& pop) const;
 
   void on_hello(SessionId id, PopSession& session, const v1::Hello& hello);
-  [[nodiscard]] std::string refusal_of(const v1::Hello& hello) const;
+  [[nodiscard]] std::string refusal_of(const v1::Hello& hello, const StreamOrigin& origin) const;
   [[nodiscard]] std::set<std::string> difference(PopRecord& record, const v1::Hello& hello);
   void replace_session(PopRecord& record, const std::string& peer);
   void on_ack(SessionId id, PopSession& session, std::uint64_t nonce);
   void on_nack(SessionId id, PopSession& session, const v1::Nack& nack);
   void on_heartbeat(PopSession& session, const v1::Heartbeat& heartbeat);
+  void note_clock(PopRecord& record, std::int64_t pop_wall_ms);
+  void on_tail(const PopSession& session, const v1::TailEvents& events);
   void on_bundle_request(SessionId id, PopSession& session, const v1::BundleRequest& request);
   void note_complete(PopSession& session);
   void enqueue_everywhere(const std::string& worker);
@@ -118,6 +138,8 @@ class Distributor final {
   BundleCache cache_;
   std::map<SessionId, PopSession> sessions_;
   std::map<std::string, PopRecord> pops_;
+  std::map<std::string, v1::PopService> services_;  // those that are not as usual
+  std::vector<TelemetrySink*> sinks_;
   SessionId last_session_ = 0;
   Instant last_tick_;
   Effects effects_;

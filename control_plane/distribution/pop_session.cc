@@ -71,13 +71,20 @@ bool PopSession::has_chunk() const {
 bool PopSession::has_next() const {
   if (first_) return true;
   if (closing_) return false;
-  return (!queue_.empty() && in_flight_.size() < kInFlightMax) || has_chunk();
+  return !outbox_.is_empty() || can_push() || has_chunk();
+}
+
+bool PopSession::can_push() const {
+  return !queue_.empty() && in_flight_.size() < kInFlightMax;
 }
 
 std::optional<v1::ControlMessage> PopSession::next(const Live& live, Instant now) {
   if (first_) return std::exchange(first_, std::nullopt);
   if (closing_) return std::nullopt;
-  if (!queue_.empty() && in_flight_.size() < kInFlightMax) return next_push(live, now);
+  const bool posts = !outbox_.is_empty() && !(posted_last_ && can_push());
+  posted_last_ = posts;
+  if (posts) return outbox_.take();
+  if (can_push()) return next_push(live, now);
   if (has_chunk()) return next_chunk();
   return std::nullopt;
 }

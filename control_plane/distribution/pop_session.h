@@ -10,6 +10,7 @@
 #include <string>
 
 #include "common/time/clock.h"
+#include "control_plane/distribution/outbox.h"
 #include "isopop/v1/distribution.pb.h"
 
 namespace isopop::control {
@@ -18,6 +19,13 @@ namespace isopop::control {
 using BundleBytes = std::shared_ptr<const std::string>;
 
 inline constexpr std::size_t kBundleChunkBytes = 256 * 1024;
+
+// Where a stream comes from, as far as those who accepted it know.
+struct StreamOrigin {
+  std::string peer;   // "ipv4:127.0.0.1:40112"
+  std::string pop;    // the only PoP it may be, as its certificate says; empty: any
+  std::string relay;  // the relay it comes through; empty: none
+};
 
 // One stream of one PoP: what is still to be sent, what was sent and is not answered. It keeps
 // names, not messages: a worker that changes twice before the stream has room is sent once, as it
@@ -30,9 +38,11 @@ class PopSession final {
   // Bundles being sent at once. A PoP that asks for more breaks the contract.
   static constexpr std::size_t kTransfersMax = 128;
 
-  PopSession(std::string peer, Instant opened_at) : peer_(std::move(peer)), opened_at_(opened_at) {}
+  PopSession(StreamOrigin origin, Instant opened_at)
+      : origin_(std::move(origin)), opened_at_(opened_at) {}
 
-  [[nodiscard]] const std::string& peer() const { return peer_; }
+  [[nodiscard]] const StreamOrigin& origin() const { return origin_; }
+  [[nodiscard]] const std::string& peer() const { return origin_.peer; }
   [[nodiscard]] Instant opened_at() const { return opened_at_; }
   // The PoP it belongs to; empty before its Hello.
   [[nodiscard]] const std::string& pop() const { return pop_; }
@@ -65,6 +75,9 @@ class PopSession final {
   void provide(const std::string& sha256, const BundleBytes& bytes);
   [[nodiscard]] bool wants(const std::string& sha256) const;
 
+  // A message that is not about what the PoP runs. False: too many wait, it was dropped.
+  [[nodiscard]] bool post(const v1::ControlMessage& message) { return outbox_.post(message); }
+
   // The next message to write, if there is one. `live` holds what is live by worker.
   using Live = std::map<std::string, v1::Assignment>;
   [[nodiscard]] std::optional<v1::ControlMessage> next(const Live& live, Instant now);
@@ -83,9 +96,10 @@ class PopSession final {
   };
   [[nodiscard]] v1::ControlMessage next_push(const Live& live, Instant now);
   [[nodiscard]] v1::ControlMessage next_chunk();
+  [[nodiscard]] bool can_push() const;
   [[nodiscard]] bool has_chunk() const;
 
-  std::string peer_;
+  StreamOrigin origin_;
   Instant opened_at_;
   std::string pop_;
   bool welcomed_ = false;
@@ -98,6 +112,8 @@ class PopSession final {
   std::uint64_t last_nonce_ = 0;
   std::uint64_t last_sequence_ = 0;
   std::deque<Transfer> transfers_;
+  Outbox outbox_;
+  bool posted_last_ = false;  // so that neither posts nor pushes wait for the end of the others
 };
 
 }  // namespace isopop::control

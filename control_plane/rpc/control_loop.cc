@@ -71,8 +71,8 @@ void ControlLoop::shut_down() {
   for (const auto& [id, link] : links) link->end();
 }
 
-Distributor::SessionId ControlLoop::open_stream(const std::string& peer, PopLink& link) {
-  const Distributor::SessionId id = distributor_.open(peer);
+Distributor::SessionId ControlLoop::open_stream(const StreamOrigin& origin, PopLink& link) {
+  const Distributor::SessionId id = distributor_.open(origin);
   links_[id] = &link;
   return id;
 }
@@ -83,6 +83,18 @@ void ControlLoop::close_stream(Distributor::SessionId id) {
   if (shutting_down_) return;
   distributor_.disconnected(id);
   apply_effects();
+}
+
+bool ControlLoop::post_to_pop(const std::string& pop, const v1::ControlMessage& message) {
+  const bool taken = distributor_.post_to_pop(pop, message);
+  apply_effects();
+  return taken;
+}
+
+std::size_t ControlLoop::post_to_all(const v1::ControlMessage& message) {
+  const std::size_t taken = distributor_.post_to_all(message);
+  apply_effects();
+  return taken;
 }
 
 void ControlLoop::remove_router(const std::string& address) {

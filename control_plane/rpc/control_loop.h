@@ -60,8 +60,14 @@ class ControlLoop final {
   [[nodiscard]] Store& store() { return store_; }
   [[nodiscard]] bool is_shutting_down() const { return shutting_down_; }
 
-  [[nodiscard]] Distributor::SessionId open_stream(const std::string& peer, PopLink& link);
+  // A PoP's stream, or one that a relay carries: messages go in by distributor().receive() and
+  // apply_effects(), and are taken by distributor().next_message() when the link was woken.
+  [[nodiscard]] Distributor::SessionId open_stream(const StreamOrigin& origin, PopLink& link);
   void close_stream(Distributor::SessionId id);
+
+  // As the distributor's, and woken.
+  [[nodiscard]] bool post_to_pop(const std::string& pop, const v1::ControlMessage& message);
+  std::size_t post_to_all(const v1::ControlMessage& message);
 
   void add_watcher(Watcher& watcher) { watchers_.insert(&watcher); }
   void remove_watcher(Watcher& watcher) { watchers_.erase(&watcher); }

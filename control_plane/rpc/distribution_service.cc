@@ -23,7 +23,7 @@ class PopStream final : public grpc::ServerBidiReactor<v1::PopMessage, v1::Contr
   void start() {
     self_ = shared_from_this();
     loop_.post([self = self_] {
-      self->id_ = self->loop_.open_stream(self->peer_, *self);
+      self->id_ = self->loop_.open_stream({.peer = self->peer_, .pop = {}, .relay = {}}, *self);
       self->StartRead(&self->incoming_);
     });
   }

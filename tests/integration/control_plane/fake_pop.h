@@ -24,7 +24,7 @@ class FakePop final {
     Answer answer = Answer::kAck;
     bool heartbeats = true;
     bool fetches_bundles = false;  // and acknowledges only what has the right hash
-    std::uint32_t protocol_version = 1;
+    std::uint32_t protocol_version = 2;
     std::vector<v1::HeldVersion> held;
     v1::SandboxReport sandbox;
   };

@@ -44,15 +44,21 @@ class DistributorTest : public ::testing::Test {
   }
 
   Id connect(const std::string& pop, const std::vector<v1::WorkerVersion>& held = {}) {
-    const Id id = distributor_.open("ipv4:127.0.0.1:9");
+    const Id id = distributor_.open({.peer = "ipv4:127.0.0.1:9"});
     distributor_.receive(id, hello(pop, held));
     return id;
   }
 
-  // Everything the stream would write now.
+  // Everything the stream would write now, but for outages: each PoP is told of them at its start.
   std::vector<v1::ControlMessage> drain(Id id) {
     std::vector<v1::ControlMessage> messages;
-    while (auto message = distributor_.next_message(id)) messages.push_back(*std::move(message));
+    while (auto message = distributor_.next_message(id)) {
+      if (message->has_outage()) {
+        outages_.push_back(message->outage().failed());
+      } else {
+        messages.push_back(*std::move(message));
+      }
+    }
     return messages;
   }
 
@@ -99,6 +105,7 @@ class DistributorTest : public ::testing::Test {
 
   ManualClock clock_;
   Distributor distributor_{clock_};
+  std::vector<bool> outages_;  // what drained PoPs were told
 };
 
 TEST_F(DistributorTest, NewPopGetsEverything) {
@@ -291,7 +298,7 @@ TEST_F(DistributorTest, PopThatNeverAnswersLosesItsStreamAndNobodyElseWaits) {
 
 TEST_F(DistributorTest, PopThatDoesNotReadIsCutOffWhenTooMuchWaits) {
   Distributor distributor(clock_, {.queue_max = 10});
-  const Id id = distributor.open("peer");
+  const Id id = distributor.open({.peer = "peer"});
   distributor.receive(id, hello("AMS"));
   for (int i = 0; i < 100; ++i) {
     distributor.set_live(version_of("w" + std::to_string(i), 1), clock_.now());
@@ -304,7 +311,7 @@ TEST_F(DistributorTest, PopThatDoesNotReadIsCutOffWhenTooMuchWaits) {
 TEST_F(DistributorTest, WrongProtocolVersionIsRefusedWithAdvice) {
   v1::PopMessage message = hello("AMS");
   message.mutable_hello()->set_protocol_version(kProtocolVersion + 1);
-  const Id id = distributor_.open("peer");
+  const Id id = distributor_.open({.peer = "peer"});
   distributor_.receive(id, message);
   EXPECT_THAT(distributor_.take_effects().closed, Contains(id));
   const auto messages = drain(id);
@@ -315,7 +322,7 @@ TEST_F(DistributorTest, WrongProtocolVersionIsRefusedWithAdvice) {
 
 TEST_F(DistributorTest, NonsensicalHelloIsRefused) {
   const auto refused = [this](const v1::PopMessage& message) {
-    const Id id = distributor_.open("peer");
+    const Id id = distributor_.open({.peer = "peer"});
     distributor_.receive(id, message);
     const auto messages = drain(id);
     return messages.size() == 1 && messages[0].has_refusal();
@@ -346,7 +353,7 @@ TEST_F(DistributorTest, NewestStreamOfAPopWins) {
 
 TEST_F(DistributorTest, BrokenContractEndsTheStream) {
   const auto closed_after = [this](const v1::PopMessage& message, bool with_hello) {
-    const Id id = with_hello ? connect("AMS") : distributor_.open("peer");
+    const Id id = with_hello ? connect("AMS") : distributor_.open({.peer = "peer"});
     forget_effects();
     distributor_.receive(id, message);
     return distributor_.take_effects().closed.contains(id);
@@ -359,7 +366,7 @@ TEST_F(DistributorTest, BrokenContractEndsTheStream) {
 }
 
 TEST_F(DistributorTest, StreamWithoutHelloIsClosed) {
-  const Id id = distributor_.open("peer");
+  const Id id = distributor_.open({.peer = "peer"});
   for (int i = 0; i < 21; ++i) pass(std::chrono::milliseconds(250));
   EXPECT_THAT(distributor_.take_effects().closed, Contains(id));
 }
@@ -423,6 +430,113 @@ TEST_F(DistributorTest, ThreeHundredAndThirtyPopsConverge) {
   EXPECT_EQ(distributor_.pops_live("a"), 330U);
   EXPECT_EQ(distributor_.totals().pushes, 5U * 330U);
   EXPECT_EQ(distributor_.totals().acks, 5U * 330U);
+}
+
+TEST_F(DistributorTest, PopIsToldOfItsOutageEachTimeItConnectsAndWhenItEnds) {
+  distributor_.set_service("AMS", v1::POP_SERVICE_FAILED);
+  drain(connect("AMS"));
+  const Id again = connect("AMS");
+  drain(again);
+  EXPECT_THAT(outages_, ElementsAre(true, true));
+  EXPECT_EQ(distributor_.pop("AMS")->service(), v1::POP_SERVICE_FAILED);
+  forget_effects();
+  distributor_.set_service("AMS", v1::POP_SERVICE_UNSPECIFIED);
+  const Distributor::Effects effects = distributor_.take_effects();
+  EXPECT_THAT(effects.sendable, ElementsAre(again));
+  EXPECT_THAT(effects.pops_changed, ElementsAre("AMS"));
+  drain(again);
+  EXPECT_THAT(outages_, ElementsAre(true, true, false));
+}
+
+TEST_F(DistributorTest, DrainedPopIsNotToldOfAnOutage) {
+  const Id id = connect("AMS");
+  drain(id);
+  forget_effects();
+  distributor_.set_service("AMS", v1::POP_SERVICE_DRAINED);
+  EXPECT_THAT(distributor_.take_effects().pops_changed, ElementsAre("AMS"));
+  EXPECT_THAT(drain(id), IsEmpty());
+  EXPECT_THAT(outages_, ElementsAre(false));
+}
+
+TEST_F(DistributorTest, PostsReachThePopTheyAreForOnceItIsThere) {
+  v1::ControlMessage tail;
+  tail.mutable_tail_start()->set_id(7);
+  EXPECT_FALSE(distributor_.post_to_pop("AMS", tail));
+  const Id ams = connect("AMS");
+  const Id fra = connect("FRA");
+  drain(ams);
+  drain(fra);
+  EXPECT_TRUE(distributor_.post_to_pop("AMS", tail));
+  EXPECT_EQ(drain(ams).size(), 1U);
+  EXPECT_EQ(drain(fra).size(), 0U);
+  EXPECT_EQ(distributor_.post_to_all(tail), 2U);
+  EXPECT_EQ(drain(fra)[0].tail_start().id(), 7U);
+}
+
+TEST_F(DistributorTest, CertificateOfOnePopDoesNotMakeAnother) {
+  const Id id = distributor_.open({.peer = "peer", .pop = "FRA"});
+  distributor_.receive(id, hello("AMS"));
+  EXPECT_THAT(drain(id)[0].refusal().reason(), HasSubstr("certificate is that of PoP FRA"));
+  const Id right = distributor_.open({.peer = "peer", .pop = "AMS", .relay = "eu"});
+  distributor_.receive(right, hello("AMS"));
+  EXPECT_TRUE(drain(right)[0].has_welcome());
+  EXPECT_EQ(distributor_.pop("AMS")->relay(), "eu");
+}
+
+TEST_F(DistributorTest, PopThatIsCutOffIsToldWhy) {
+  const Id id = connect("AMS");
+  drain(id);
+  forget_effects();
+  distributor_.cut_off("AMS", "its identity was revoked");
+  EXPECT_THAT(distributor_.take_effects().closed, ElementsAre(id));
+  EXPECT_EQ(drain(id)[0].refusal().reason(), "its identity was revoked");
+  EXPECT_EQ(state("AMS"), v1::POP_STATE_DOWN);
+  distributor_.cut_off("FRA", "nobody knows it");
+}
+
+TEST_F(DistributorTest, ClockThatIsSecondsOffIsAProblemOfThePop) {
+  const Id id = connect("AMS");
+  const auto beat = [&](std::int64_t wall_ms) {
+    v1::PopMessage message;
+    message.mutable_heartbeat()->set_wall_ms(wall_ms);
+    message.mutable_heartbeat()->add_problems("the store's disk is full");
+    distributor_.receive(id, message);
+    return *distributor_.pop("AMS");
+  };
+  clock_.advance(std::chrono::hours(1000));
+  const std::int64_t now = to_unix_ms(clock_.wall_now());
+  EXPECT_THAT(beat(now - 1'900).problems(), ElementsAre("the store's disk is full"));
+  const v1::Pop ahead = beat(now + 60'000);
+  EXPECT_EQ(ahead.clock_skew_ms(), 60'000);
+  EXPECT_THAT(ahead.problems(), Contains(HasSubstr("its clock is 1 min")));
+  EXPECT_THAT(beat(now - 5'000).problems(), Contains(HasSubstr("behind the control plane's")));
+  EXPECT_EQ(beat(now).problems_size(), 1);
+  const auto warnings = distributor_.take_effects().warnings;
+  EXPECT_EQ(warnings.size(), 1U) << "told once";
+}
+
+// Writes down what it is told.
+class Listener final : public TelemetrySink {
+ public:
+  void on_heartbeat(const std::string& pop, const v1::Heartbeat& heartbeat) override {
+    told.push_back(pop + " " + std::to_string(heartbeat.figures_size()));
+  }
+  void on_tail(const std::string& pop, const v1::TailEvents& events) override {
+    told.push_back(pop + " tail " + std::to_string(events.id()));
+  }
+  std::vector<std::string> told;
+};
+
+TEST_F(DistributorTest, SinksHearWhatPopsTell) {
+  Listener listener;
+  distributor_.add_sink(listener);
+  const Id id = connect("AMS");
+  v1::PopMessage message;
+  message.mutable_heartbeat()->add_figures()->set_worker("a");
+  distributor_.receive(id, message);
+  message.mutable_tail_events()->set_id(3);
+  distributor_.receive(id, message);
+  EXPECT_THAT(listener.told, ElementsAre("AMS 1", "AMS tail 3"));
 }
 
 TEST(BundleCache, DropsTheLeastRecentlyUsed) {

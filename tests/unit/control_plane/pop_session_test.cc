@@ -28,7 +28,7 @@ class PopSessionTest : public ::testing::Test {
     EXPECT_EQ(first->welcome().workers(), workers.size());
   }
 
-  PopSession session_{"ipv4:127.0.0.1:1", kNow};
+  PopSession session_{{.peer = "ipv4:127.0.0.1:1"}, kNow};
 };
 
 TEST_F(PopSessionTest, NumbersPushesWithoutGaps) {
@@ -152,6 +152,20 @@ TEST_F(PopSessionTest, TransfersAreBounded) {
     EXPECT_TRUE(session_.begin_transfer("sha", 0));
   }
   EXPECT_FALSE(session_.begin_transfer("sha", 0));
+}
+
+TEST_F(PopSessionTest, PostsAndPushesTakeTurns) {
+  welcome({"a", "b"});
+  const auto live = live_of({{"a", 1}, {"b", 1}});
+  v1::ControlMessage tail;
+  tail.mutable_tail_stop()->set_id(1);
+  for (int i = 0; i < 3; ++i) EXPECT_TRUE(session_.post(tail));
+  std::string order;
+  while (const auto message = session_.next(live, kNow)) {
+    order += message->has_push() ? 'p' : 't';
+  }
+  EXPECT_EQ(order, "tptpt");
+  EXPECT_FALSE(session_.has_next());
 }
 
 TEST_F(PopSessionTest, NothingFollowsARefusal) {
