@@ -19,7 +19,6 @@ namespace {
 // that is starting hundreds of processes) gets more time.
 constexpr std::chrono::seconds kConnectTimeout{2};
 constexpr std::chrono::seconds kGreetingTimeout{8};
-constexpr std::chrono::seconds kCallTimeout{10};
 // An upload of 10 MiB, the checks before it and its own.
 constexpr std::chrono::seconds kDeployTimeout{120};
 constexpr std::size_t kPieceBytes = 256 * 1024;
@@ -62,11 +61,13 @@ Result<std::string> find_endpoint(const std::string& endpoint, const std::string
   return std::string(trim(text.value()));
 }
 
-ControlClient::ControlClient(std::string address, std::shared_ptr<grpc::Channel> channel)
-    : address_(std::move(address)), stub_(v1::Control::NewStub(channel)) {}
+ControlClient::ControlClient(std::string address, std::string token,
+                             std::shared_ptr<grpc::Channel> channel)
+    : address_(std::move(address)), token_(std::move(token)), channel_(std::move(channel)) {}
 
 Result<std::unique_ptr<ControlClient>> ControlClient::connect(const std::string& address,
-                                                              const rpc::TlsFiles& tls) {
+                                                              const rpc::TlsFiles& tls,
+                                                              std::string token) {
   ISOPOP_TRY(rpc::check_tls_files(tls));
   std::shared_ptr<grpc::Channel> channel = rpc::connect(address, tls);
   const auto connected_within = [&channel](std::chrono::seconds timeout) {
@@ -84,7 +85,13 @@ Result<std::unique_ptr<ControlClient>> ControlClient::connect(const std::string&
     return Error{ErrorCode::kUnauthenticated,
                  fmt::format("no connection to the control plane at {}: {}", address, about_tls)};
   }
-  return std::unique_ptr<ControlClient>(new ControlClient(address, std::move(channel)));
+  return std::unique_ptr<ControlClient>(
+      new ControlClient(address, std::move(token), std::move(channel)));
+}
+
+void ControlClient::prepare(grpc::ClientContext& context, std::chrono::nanoseconds timeout) const {
+  if (timeout != kNoTimeout) set_deadline(context, timeout);
+  if (!token_.empty()) context.AddMetadata("authorization", fmt::format("Bearer {}", token_));
 }
 
 Error ControlClient::describe(const grpc::Status& status) const {
@@ -101,61 +108,20 @@ Error ControlClient::describe(const grpc::Status& status) const {
   return error;
 }
 
-Result<v1::ListWorkersResponse> ControlClient::list_workers() {
-  grpc::ClientContext context;
-  set_deadline(context, kCallTimeout);
-  v1::ListWorkersResponse response;
-  const grpc::Status status = stub_->ListWorkers(&context, {}, &response);
-  if (!status.ok()) return describe(status);
-  return response;
-}
-
-Result<v1::ListVersionsResponse> ControlClient::list_versions(const std::string& worker) {
-  grpc::ClientContext context;
-  set_deadline(context, kCallTimeout);
-  v1::ListVersionsRequest request;
-  request.set_worker(worker);
-  v1::ListVersionsResponse response;
-  const grpc::Status status = stub_->ListVersions(&context, request, &response);
-  if (!status.ok()) return describe(status);
-  return response;
-}
-
-Result<v1::ListPopsResponse> ControlClient::list_pops() {
-  grpc::ClientContext context;
-  set_deadline(context, kCallTimeout);
-  v1::ListPopsResponse response;
-  const grpc::Status status = stub_->ListPops(&context, {}, &response);
-  if (!status.ok()) return describe(status);
-  return response;
-}
-
-Result<v1::Status> ControlClient::status() {
-  grpc::ClientContext context;
-  set_deadline(context, kCallTimeout);
-  v1::Status response;
-  const grpc::Status status = stub_->GetStatus(&context, {}, &response);
-  if (!status.ok()) return describe(status);
-  return response;
-}
-
-Result<void> ControlClient::delete_worker(const std::string& worker) {
-  grpc::ClientContext context;
-  set_deadline(context, kCallTimeout);
-  v1::DeleteWorkerRequest request;
-  request.set_worker(worker);
-  v1::DeleteWorkerResponse response;
-  const grpc::Status status = stub_->DeleteWorker(&context, request, &response);
-  if (!status.ok()) return describe(status);
-  return {};
+Result<void> ControlClient::outcome_of(const grpc::Status& status) const {
+  if (status.ok()) return {};
+  // Here the deadline is the caller's own, not the control plane's fault.
+  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) return rpc::to_error(status);
+  return describe(status);
 }
 
 ControlClient::Deployed ControlClient::deploy(const v1::DeployRequest::Start& start,
                                               const std::string& bundle) {
   grpc::ClientContext context;
-  set_deadline(context, kDeployTimeout);
+  prepare(context, kDeployTimeout);
+  v1::Control::Stub stub(channel_);
   v1::DeployResponse response;
-  const auto writer = stub_->Deploy(&context, &response);
+  const auto writer = stub.Deploy(&context, &response);
   v1::DeployRequest part;
   *part.mutable_start() = start;
   part.mutable_start()->set_bundle_bytes(bundle.size());
@@ -169,24 +135,6 @@ ControlClient::Deployed ControlClient::deploy(const v1::DeployRequest::Start& st
   const grpc::Status status = writer->Finish();
   if (status.ok()) return response;
   return CallError{.error = describe(status), .fault = worker_error_of(status)};
-}
-
-Result<v1::VersionProgress> ControlClient::watch_version(
-    const std::string& worker, std::uint64_t number, std::chrono::nanoseconds timeout,
-    const std::function<void(const v1::VersionProgress&)>& on_progress) {
-  grpc::ClientContext context;
-  set_deadline(context, timeout);
-  v1::WatchVersionRequest request;
-  request.set_worker(worker);
-  request.set_number(number);
-  const auto reader = stub_->WatchVersion(&context, request);
-  v1::VersionProgress progress;
-  while (reader->Read(&progress)) on_progress(progress);
-  const grpc::Status status = reader->Finish();
-  if (status.ok()) return progress;
-  // Here the deadline is the caller's own, not the control plane's fault.
-  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) return rpc::to_error(status);
-  return describe(status);
 }
 
 }  // namespace isopop::control::cli

@@ -1,10 +1,14 @@
 #pragma once
 
+#include <grpcpp/grpcpp.h>
+
 #include <chrono>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
+#include <type_traits>
+#include <variant>
 
 #include "common/result/result.h"
 #include "common/rpc/tls_files.h"
@@ -18,36 +22,79 @@ struct CallError {
   std::optional<v1::WorkerError> fault;
 };
 
-// The control plane as popctl sees it: blocking calls with deadlines. Not thread-safe.
+// What the reader of a stream wants after a message.
+enum class Next { kGoOn, kStop };
+
+// The control plane as popctl sees it: blocking calls with deadlines, of any service, by the method
+// of its stub:
+//
+//   ISOPOP_TRY_ASSIGN(const v1::Status status, client.call(&v1::Control::Stub::GetStatus, {}));
+//
+// Errors are for people: codes as on the wire, gRPC's own words replaced. Not thread-safe.
 class ControlClient final {
  public:
-  // UNAVAILABLE, with the address, when nobody takes the connection within two seconds;
-  // UNAUTHENTICATED when TLS is why; any other error is about the files.
-  [[nodiscard]] static Result<std::unique_ptr<ControlClient>> connect(const std::string& address,
-                                                                      const rpc::TlsFiles& tls);
+  static constexpr std::chrono::seconds kCallTimeout{10};
+  // Of streams that have no end of their own.
+  static constexpr std::chrono::nanoseconds kNoTimeout = std::chrono::nanoseconds::max();
 
-  [[nodiscard]] Result<v1::ListWorkersResponse> list_workers();
-  [[nodiscard]] Result<v1::ListVersionsResponse> list_versions(const std::string& worker);
-  [[nodiscard]] Result<v1::ListPopsResponse> list_pops();
-  [[nodiscard]] Result<v1::Status> status();
-  [[nodiscard]] Result<void> delete_worker(const std::string& worker);
+  // `token`: who calls; empty for nobody. UNAVAILABLE, with the address, when nobody takes the
+  // connection within two seconds; UNAUTHENTICATED when TLS is why; any other error is about the
+  // files.
+  [[nodiscard]] static Result<std::unique_ptr<ControlClient>> connect(const std::string& address,
+                                                                      const rpc::TlsFiles& tls,
+                                                                      std::string token = {});
+
+  template <typename Stub, typename Request, typename Response>
+  [[nodiscard]] Result<Response> call(grpc::Status (Stub::*method)(grpc::ClientContext*,
+                                                                   const Request&, Response*),
+                                      const std::type_identity_t<Request>& request,
+                                      std::chrono::nanoseconds timeout = kCallTimeout) {
+    grpc::ClientContext context;
+    prepare(context, timeout);
+    Stub stub(channel_);
+    Response response;
+    const grpc::Status status = (stub.*method)(&context, request, &response);
+    if (!status.ok()) return describe(status);
+    return response;
+  }
+
+  // Hands each message to `on_message` until it wants no more or the stream ends. DEADLINE_EXCEEDED
+  // after `timeout`, with gRPC's words: it is the caller's own.
+  template <typename Stub, typename Request, typename Response>
+  [[nodiscard]] Result<void> stream(
+      std::unique_ptr<grpc::ClientReader<Response>> (Stub::*method)(grpc::ClientContext*,
+                                                                    const Request&),
+      const std::type_identity_t<Request>& request, std::chrono::nanoseconds timeout,
+      const std::type_identity_t<std::function<Next(const Response&)>>& on_message) {
+    grpc::ClientContext context;
+    prepare(context, timeout);
+    Stub stub(channel_);
+    const auto reader = (stub.*method)(&context, request);
+    Response message;
+    while (reader->Read(&message)) {
+      if (on_message(message) == Next::kGoOn) continue;
+      context.TryCancel();
+      static_cast<void>(reader->Finish());
+      return {};
+    }
+    return outcome_of(reader->Finish());
+  }
 
   using Deployed = std::variant<v1::DeployResponse, CallError>;
   [[nodiscard]] Deployed deploy(const v1::DeployRequest::Start& start, const std::string& bundle);
 
-  // Calls `on_progress` for each message and gives the last. DEADLINE_EXCEEDED after `timeout`.
-  [[nodiscard]] Result<v1::VersionProgress> watch_version(
-      const std::string& worker, std::uint64_t number, std::chrono::nanoseconds timeout,
-      const std::function<void(const v1::VersionProgress&)>& on_progress);
-
   [[nodiscard]] const std::string& address() const { return address_; }
 
  private:
-  ControlClient(std::string address, std::shared_ptr<grpc::Channel> channel);
+  ControlClient(std::string address, std::string token, std::shared_ptr<grpc::Channel> channel);
+  void prepare(grpc::ClientContext& context, std::chrono::nanoseconds timeout) const;
   [[nodiscard]] Error describe(const grpc::Status& status) const;
+  // Of a stream that ended by itself.
+  [[nodiscard]] Result<void> outcome_of(const grpc::Status& status) const;
 
   std::string address_;
-  std::unique_ptr<v1::Control::Stub> stub_;
+  std::string token_;
+  std::shared_ptr<grpc::Channel> channel_;
 };
 
 // Where the control plane is, from what the user said: the endpoint if one was given, else the file

@@ -60,7 +60,8 @@ nlohmann::ordered_json to_json(const v1::WorkerVersion& version) {
           {"variables", variables},
           {"created_at", format_rfc3339(from_unix_ms(version.created_at_ms()))},
           {"author", version.author()},
-          {"message", version.message()}};
+          {"message", version.message()},
+          {"tag", version.tag()}};
 }
 
 nlohmann::ordered_json to_json(const v1::SandboxReport& report) {

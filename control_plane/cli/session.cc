@@ -1,6 +1,11 @@
 #include "control_plane/cli/session.h"
 
+#include <fmt/format.h>
+
 #include <utility>
+#include <vector>
+
+#include "common/text/text.h"
 
 namespace isopop::control::cli {
 namespace {
@@ -9,10 +14,21 @@ constexpr std::string_view kStartHint =
     "start one with `isopop up`, or say where it is: --endpoint HOST:PORT, POPCTL_ENDPOINT or "
     "--state DIR";
 
+ExitCode fail_named(const Session& session, const Error& error, const std::string& name,
+                    const std::vector<std::string>& known, std::string_view hint) {
+  const std::string meant = did_you_mean(name, known);
+  return session.terminal.fail(
+      ExitCode::kNotFound, error.message,
+      meant.empty() ? std::string(hint) : fmt::format("did you mean {}?", meant));
+}
+
 }  // namespace
 
 Session open_session(const GlobalOptions& global) {
-  Session session;
+  Session session{.terminal = Terminal(global.notes),
+                  .output = Output(global.output),
+                  .confirmation = global.confirmation,
+                  .client = nullptr};
   const Result<std::string> endpoint = find_endpoint(global.endpoint, global.state);
   if (!endpoint.ok()) {
     const bool is_usage = endpoint.error().code == ErrorCode::kInvalidArgument;
@@ -37,10 +53,38 @@ Session open_session(const GlobalOptions& global) {
 }
 
 ExitCode fail_call(const Terminal& terminal, const Error& error) {
-  const ExitCode code = exit_code_of(error.code);
-  std::string_view hint;
-  if (code == ExitCode::kNotFound) hint = "`popctl list` shows what there is";
-  return terminal.fail(code, error.message, hint);
+  return terminal.fail(exit_code_of(error.code), error.message);
+}
+
+ExitCode fail_about_worker(const Session& session, const Error& error, const std::string& worker) {
+  if (error.code != ErrorCode::kNotFound) return fail_call(session.terminal, error);
+  std::vector<std::string> known;
+  const auto list = session.client->call(&v1::Control::Stub::ListWorkers, {});
+  if (list.ok()) {
+    for (const auto& entry : list.value().workers()) {
+      // It is there: what was not found is something of it.
+      if (entry.live().worker() == worker) return fail_call(session.terminal, error);
+      known.push_back(entry.live().worker());
+    }
+  }
+  return fail_named(session, error, worker, known, "`popctl list` shows what there is");
+}
+
+ExitCode fail_about_pop(const Session& session, const Error& error, const std::string& pop) {
+  if (error.code != ErrorCode::kNotFound) return fail_call(session.terminal, error);
+  std::vector<std::string> known;
+  const auto list = session.client->call(&v1::Control::Stub::ListPops, {});
+  if (list.ok()) {
+    for (const v1::Pop& entry : list.value().pops()) known.push_back(entry.identity().id());
+  }
+  return fail_named(session, error, pop, known, "`popctl pops` shows what there is");
+}
+
+bool is_confirmed(const Session& session, std::string_view question) {
+  if (session.confirmation == Confirmation::kGiven || !session.terminal.can_ask()) return true;
+  if (session.terminal.asks(question)) return true;
+  session.terminal.note("left as it is");
+  return false;
 }
 
 }  // namespace isopop::control::cli

@@ -9,6 +9,7 @@
 #include <cstdlib>
 
 #include "common/result/assert.h"
+#include "common/text/text.h"
 #include "common/time/clock.h"
 
 namespace isopop::control::cli {
@@ -21,58 +22,90 @@ std::size_t width_of(std::string_view text) {
   }));
 }
 
-void write_to(std::FILE* stream, std::string_view text) {
-  // A reader that closed the pipe (head, less) has what it wanted.
-  static_cast<void>(std::fwrite(text.data(), 1, text.size(), stream));
-  static_cast<void>(std::fflush(stream));
+void write_error(std::string_view text) {
+  static_cast<void>(std::fwrite(text.data(), 1, text.size(), stderr));
 }
 
 }  // namespace
 
-Terminal::Terminal() : is_terminal_(isatty(STDERR_FILENO) == 1) {
+bool may_colour(int fd) {
   const char* no_colour = std::getenv("NO_COLOR");  // NOLINT(concurrency-mt-unsafe)
-  has_colour_ = is_terminal_ && (no_colour == nullptr || *no_colour == '\0');
+  const char* terminal = std::getenv("TERM");       // NOLINT(concurrency-mt-unsafe)
+  return isatty(fd) == 1 && (no_colour == nullptr || *no_colour == '\0') &&
+         (terminal == nullptr || std::string_view(terminal) != "dumb");
 }
 
-void Terminal::print(std::string_view text) const {
-  write_to(stdout, text);
+std::string coloured(Colour colour, std::string_view text) {
+  const auto code = [colour] {
+    switch (colour) {
+      case Colour::kRed:
+        return 31;
+      case Colour::kGreen:
+        return 32;
+      case Colour::kYellow:
+        return 33;
+      case Colour::kDim:
+        return 2;
+    }
+    return 0;
+  }();
+  return fmt::format("\x1b[{}m{}\x1b[0m", code, text);
 }
 
-void Terminal::print_line(std::string_view text) const {
-  write_to(stdout, fmt::format("{}\n", text));
-}
+Terminal::Terminal(Notes notes)
+    : notes_(notes),
+      is_terminal_(isatty(STDERR_FILENO) == 1),
+      has_colour_(may_colour(STDERR_FILENO)),
+      can_ask_(is_terminal_ && isatty(STDIN_FILENO) == 1) {}
 
 void Terminal::note(std::string_view text) const {
-  write_to(stderr, fmt::format("{}\n", text));
+  if (notes_ == Notes::kShown) write_error(fmt::format("{}\n", text));
 }
 
 ExitCode Terminal::fail(ExitCode code, std::string_view what, std::string_view hint) const {
-  const std::string_view label = has_colour_ ? "\x1b[31merror:\x1b[0m" : "error:";
-  write_to(stderr, fmt::format("{} {}\n", label, what));
-  if (!hint.empty()) write_to(stderr, fmt::format("  {}\n", hint));
+  write_error(fmt::format(
+      "{} {}\n", has_colour_ ? coloured(Colour::kRed, "error:") : std::string("error:"), what));
+  if (!hint.empty()) write_error(fmt::format("  {}\n", hint));
   return code;
 }
 
 void Terminal::progress(std::string_view text) const {
-  if (is_terminal_) write_to(stderr, fmt::format("\r\x1b[K{}", text));
+  if (is_terminal_ && notes_ == Notes::kShown) write_error(fmt::format("\r\x1b[K{}", text));
+}
+
+bool Terminal::asks(std::string_view question) const {
+  ISOPOP_ASSERT(can_ask_, "somebody to ask");
+  write_error(fmt::format("{} [y/N] ", question));
+  std::string answer;
+  for (int c = std::getchar(); c != EOF && c != '\n'; c = std::getchar()) {
+    answer += static_cast<char>(c);
+  }
+  answer = to_lower(trim(answer));
+  return answer == "y" || answer == "yes";
 }
 
 void Table::add(std::vector<std::string> row) {
   ISOPOP_ASSERT(row.size() == columns_.size(), "a cell for each column");
+  for (std::string& cell : row) {
+    std::replace_if(
+        cell.begin(), cell.end(), [](char c) { return static_cast<unsigned char>(c) < ' '; }, ' ');
+  }
   rows_.push_back(std::move(row));
 }
 
-std::string Table::render() const {
-  std::vector<std::size_t> widths;
+std::string Table::render(const TableStyle& style) const {
+  std::vector<std::size_t> shown;
+  std::vector<std::size_t> widths(columns_.size());
   for (std::size_t i = 0; i < columns_.size(); ++i) {
-    std::size_t width = width_of(columns_[i].title);
-    for (const auto& row : rows_) width = std::max(width, width_of(row[i]));
-    widths.push_back(width);
+    if (columns_[i].shown == Shown::kWide && !style.wide) continue;
+    shown.push_back(i);
+    if (style.headers) widths[i] = width_of(columns_[i].title);
+    for (const auto& row : rows_) widths[i] = std::max(widths[i], width_of(row[i]));
   }
   std::string text;
   const auto render_row = [&](const auto& cell_of) {
     std::string line;
-    for (std::size_t i = 0; i < columns_.size(); ++i) {
+    for (const std::size_t i : shown) {
       const std::string& cell = cell_of(i);
       const std::string padding(widths[i] - width_of(cell), ' ');
       line += columns_[i].align == Align::kRight ? padding + cell : cell + padding;
@@ -81,7 +114,9 @@ std::string Table::render() const {
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + '\n';
   };
-  render_row([this](std::size_t i) -> const std::string& { return columns_[i].title; });
+  if (style.headers) {
+    render_row([this](std::size_t i) -> const std::string& { return columns_[i].title; });
+  }
   for (const auto& row : rows_) {
     render_row([&row](std::size_t i) -> const std::string& { return row[i]; });
   }
@@ -100,6 +135,10 @@ std::string format_time(std::int64_t unix_ms) {
   text = text.substr(0, text.find('.'));
   std::replace(text.begin(), text.end(), 'T', ' ');
   return text;
+}
+
+std::string first_line(std::string_view text) {
+  return std::string(text.substr(0, text.find('\n')));
 }
 
 }  // namespace isopop::control::cli

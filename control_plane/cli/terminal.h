@@ -9,38 +9,58 @@
 
 namespace isopop::control::cli {
 
-// How popctl speaks: data on standard output, everything else on standard error; colour and
-// progress only on a terminal, colour not with NO_COLOR.
+enum class Notes { kShown, kQuiet };
+
+enum class Colour { kRed, kGreen, kYellow, kDim };
+
+// How popctl speaks to people: everything but data, on standard error; colour and progress only on
+// a terminal, colour not with NO_COLOR or TERM=dumb; with kQuiet errors alone.
 class Terminal final {
  public:
-  Terminal();
+  explicit Terminal(Notes notes = Notes::kShown);
 
-  // Data, as it is.
-  void print(std::string_view text) const;
-  void print_line(std::string_view text) const;
   void note(std::string_view text) const;
   // "error: what" and, on a line of its own, what to do. Gives the code back, to be returned.
   ExitCode fail(ExitCode code, std::string_view what, std::string_view hint = {}) const;
   // Overwrites the last progress line; "" clears it. Nothing unless standard error is a terminal.
   void progress(std::string_view text) const;
+  // Asks on the terminal; false for every answer but y or yes. To be called only where somebody can
+  // answer.
+  [[nodiscard]] bool asks(std::string_view question) const;
+  [[nodiscard]] bool can_ask() const { return can_ask_; }
 
  private:
+  Notes notes_;
   bool is_terminal_;
   bool has_colour_;
+  bool can_ask_;
 };
 
-// Columns as wide as their longest cell, two spaces apart. Cells are UTF-8.
+// Whether to write escape sequences to this stream: a terminal, and nobody said otherwise.
+[[nodiscard]] bool may_colour(int fd);
+[[nodiscard]] std::string coloured(Colour colour, std::string_view text);
+
+struct TableStyle {
+  bool wide = false;  // columns that say more than is needed
+  bool headers = true;
+};
+
+// Columns as wide as their longest cell, two spaces apart. Cells are UTF-8; control characters in
+// them are shown as spaces, so that a row stays a row.
 class Table final {
  public:
   enum class Align { kLeft, kRight };
+  enum class Shown { kAlways, kWide };
   struct Column {
     std::string title;
     Align align = Align::kLeft;
+    Shown shown = Shown::kAlways;
   };
   explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {}
 
+  // A cell for each column, also for those that are not shown.
   void add(std::vector<std::string> row);
-  [[nodiscard]] std::string render() const;
+  [[nodiscard]] std::string render(const TableStyle& style = {}) const;
 
  private:
   std::vector<Column> columns_;
@@ -52,5 +72,8 @@ class Table final {
 
 // "2026-11-23 05:54:00" (UTC).
 [[nodiscard]] std::string format_time(std::int64_t unix_ms);
+
+// One line of a message, so that a table stays a table.
+[[nodiscard]] std::string first_line(std::string_view text);
 
 }  // namespace isopop::control::cli

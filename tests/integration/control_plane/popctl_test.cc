@@ -50,11 +50,11 @@ TEST_F(PopctlTest, DeploysListsAndDeletes) {
   EXPECT_EQ(list[0]["worker"], "hello");
   EXPECT_EQ(list[0]["routes"], json::array({"hello.example/*"}));
   EXPECT_THAT(control_.popctl({"list"}).output, HasSubstr("hello.example/*"));
-  EXPECT_THAT(control_.popctl({"versions", "hello"}).output, HasSubstr("first"));
+  EXPECT_THAT(control_.popctl({"versions", "list", "hello"}).output, HasSubstr("first"));
   EXPECT_TRUE(control_.popctl({"delete", "hello"}).success());
   expect_nothing_live();
   expect_refused(control_.popctl({"delete", "hello"}), 3, "no worker 'hello'");
-  expect_refused(control_.popctl({"versions", "hello"}), 3, "no worker 'hello'");
+  expect_refused(control_.popctl({"versions", "list", "hello"}), 3, "no worker 'hello'");
 }
 
 TEST_F(PopctlTest, SameWorkerAgainIsUnchanged) {
@@ -154,7 +154,7 @@ TEST_F(PopctlTest, FolderSaysHowItsWorkerIsRunAndFlagsBeatIt) {
   const auto changed = control_.popctl({"deploy", folder, "--limit", "cpu=30ms", "--limit",
                                         "subrequests=3", "--isolation", "fresh", "--var", "B=3"});
   ASSERT_TRUE(changed.success()) << changed.describe();
-  const json versions = json::parse(control_.popctl({"versions", "market", "-o", "json"}).output);
+  const json versions = json::parse(control_.popctl({"versions", "list", "market", "-o", "json"}).output);
   ASSERT_EQ(versions.size(), 2U);
   for (const json& version : versions) {
     const bool first = version["number"] == 1;

@@ -1,14 +1,16 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <memory>
+#include <nlohmann/json.hpp>
 #include <utility>
 
 #include "common/http/header_names.h"
 #include "common/http/message.h"
 #include "common/text/text.h"
+#include "common/units/units.h"
+#include "control_plane/cli/command_line.h"
 #include "control_plane/cli/commands.h"
-#include "control_plane/cli/json.h"
-#include "control_plane/cli/session.h"
 #include "control_plane/http/invoke_client.h"
 #include "control_plane/registry/names.h"
 
@@ -16,6 +18,18 @@ namespace isopop::control::cli {
 namespace {
 
 namespace names = http::header_names;
+
+struct InvokeOptions {
+  std::string worker;
+  std::string city;  // empty: the router draws one
+  std::string path = "/";
+  std::string method;  // empty: GET, or POST with data
+  std::string data;
+  std::vector<std::string> headers;  // "name: value"
+  bool has_data = false;
+  bool include_head = false;
+  std::string timeout = "60s";
+};
 
 Result<http::RequestHead> request_of(const InvokeOptions& options) {
   http::RequestHead request;
@@ -59,34 +73,28 @@ std::string head_text(const http::ResponseHead& head) {
   return text + "\n";
 }
 
-// NOT_FOUND with the name that was probably meant.
-Result<void> check_worker_exists(ControlClient& client, const std::string& worker) {
-  ISOPOP_TRY_ASSIGN(const v1::ListWorkersResponse list, client.list_workers());
-  std::vector<std::string> known;
-  for (const v1::ListWorkersResponse::Worker& entry : list.workers()) {
-    if (entry.live().worker() == worker) return {};
-    known.push_back(entry.live().worker());
+ExitCode check_worker_exists(const Session& session, const std::string& worker) {
+  const auto list = session.client->call(&v1::Control::Stub::ListWorkers, {});
+  if (!list.ok()) return fail_call(session.terminal, list.error());
+  for (const v1::ListWorkersResponse::Worker& entry : list.value().workers()) {
+    if (entry.live().worker() == worker) return ExitCode::kDone;
   }
-  const std::string meant = did_you_mean(worker, known);
-  return not_found(fmt::format("there is no worker {}{}", in_quotes(worker),
-                               meant.empty() ? "" : "; did you mean " + meant + "?"));
+  return fail_about_worker(
+      session, not_found(fmt::format("there is no worker {}", in_quotes(worker))), worker);
 }
 
-void print_response(const Terminal& terminal, const GlobalOptions& global,
-                    const InvokeOptions& options, const http::Response& response) {
-  if (global.output == OutputFormat::kJson) {
-    nlohmann::ordered_json headers = nlohmann::ordered_json::object();
-    for (const http::HeaderView header : response.head.headers) {
-      headers[to_lower(header.name)] = std::string(header.value);
-    }
-    const nlohmann::ordered_json json = {
-        {"status", response.head.status}, {"headers", headers}, {"body", response.body}};
-    // A body need not be UTF-8; what is not is shown as U+FFFD.
-    terminal.print_line(json.dump(2, ' ', false, nlohmann::ordered_json::error_handler_t::replace));
+void print_response(const Session& session, const InvokeOptions& options,
+                    const http::Response& response) {
+  if (session.output.is_for_people()) {
+    session.output.raw((options.include_head ? head_text(response.head) : "") + response.body);
     return;
   }
-  if (options.include_head) terminal.print(head_text(response.head));
-  terminal.print(response.body);
+  nlohmann::ordered_json headers = nlohmann::ordered_json::object();
+  for (const http::HeaderView header : response.head.headers) {
+    headers[to_lower(header.name)] = std::string(header.value);
+  }
+  session.output.one(
+      {}, {{"status", response.head.status}, {"headers", headers}, {"body", response.body}});
 }
 
 // What did not come from a PoP is the router's own refusal.
@@ -99,19 +107,17 @@ ExitCode fail_router(const Terminal& terminal, const http::Response& response) {
                                                    : "`popctl pops` shows which PoPs are ready");
 }
 
-}  // namespace
-
 ExitCode run_invoke(const GlobalOptions& global, const InvokeOptions& options) {
-  const Terminal terminal;
+  const Terminal terminal(global.notes);
   const Result<void> name = check_worker_name(options.worker);
   if (!name.ok()) return terminal.fail(ExitCode::kUsage, name.error().message);
   const Result<http::RequestHead> request = request_of(options);
   if (!request.ok()) return terminal.fail(ExitCode::kUsage, request.error().message);
   const Session session = open_session(global);
   if (session.client == nullptr) return session.failure;
-  const Result<void> exists = check_worker_exists(*session.client, options.worker);
-  if (!exists.ok()) return fail_call(terminal, exists.error());
-  const Result<v1::Status> status = session.client->status();
+  const ExitCode exists = check_worker_exists(session, options.worker);
+  if (exists != ExitCode::kDone) return exists;
+  const auto status = session.client->call(&v1::Control::Stub::GetStatus, {});
   if (!status.ok()) return fail_call(terminal, status.error());
   if (status.value().router_addresses().empty()) {
     return terminal.fail(ExitCode::kUnexpected, "no router is connected to the control plane",
@@ -120,7 +126,8 @@ ExitCode run_invoke(const GlobalOptions& global, const InvokeOptions& options) {
   const std::string& router = status.value().router_addresses(0);
   const Result<http::Response> response =
       invoke(router, request.value(), options.data,
-             std::chrono::duration_cast<std::chrono::milliseconds>(options.timeout));
+             std::chrono::duration_cast<std::chrono::milliseconds>(
+                 parse_duration(options.timeout).value()));
   if (!response.ok()) {
     return terminal.fail(ExitCode::kUnexpected,
                          fmt::format("the router at {}: {}", router, response.error().message));
@@ -129,11 +136,32 @@ ExitCode run_invoke(const GlobalOptions& global, const InvokeOptions& options) {
   if (head.status >= 400 && !head.headers.contains(names::kPop)) {
     return fail_router(terminal, response.value());
   }
-  print_response(terminal, global, options, response.value());
+  print_response(session, options, response.value());
   if (head.status >= 400) {
     terminal.note(fmt::format("note: status {} {}", head.status, http::reason_phrase(head.status)));
   }
   return ExitCode::kDone;
+}
+
+}  // namespace
+
+void add_invoke_commands(CommandLine& line) {
+  CLI::App& command = line.add("invoke", "Send a worker one request, as a client in some city");
+  auto options = std::make_shared<InvokeOptions>();
+  command.add_option("name", options->worker, "Worker name")->required();
+  command.add_option("--from", options->city, "The client's city: Amsterdam, or Paris,FR");
+  command.add_option("--path", options->path, "Path and query")->capture_default_str();
+  command.add_option("-X,--method", options->method, "Default: GET, or POST with --data");
+  CLI::Option* data = command.add_option("-d,--data", options->data, "Request body");
+  command.add_option("-H,--header", options->headers, "'name: value'; may be repeated");
+  command.add_flag("-i,--include", options->include_head, "Print status and headers too");
+  command.add_option("--timeout", options->timeout, "For the whole answer")
+      ->capture_default_str()
+      ->check(check_duration);
+  line.on_run(command, [options, data](const GlobalOptions& global) {
+    options->has_data = !data->empty();
+    return run_invoke(global, *options);
+  });
 }
 
 }  // namespace isopop::control::cli

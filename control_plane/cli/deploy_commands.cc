@@ -2,6 +2,7 @@
 
 #include <filesystem>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <utility>
@@ -9,9 +10,9 @@
 #include "common/result/result.h"
 #include "common/text/text.h"
 #include "common/units/units.h"
+#include "control_plane/cli/command_line.h"
 #include "control_plane/cli/commands.h"
 #include "control_plane/cli/json.h"
-#include "control_plane/cli/session.h"
 #include "control_plane/cli/worker_config.h"
 #include "control_plane/cli/worker_folder.h"
 #include "control_plane/registry/bundle.h"
@@ -22,6 +23,21 @@ namespace isopop::control::cli {
 namespace {
 
 constexpr int kRejectionsShown = 10;
+
+// What is empty, the folder's worker.yaml may say.
+struct DeployOptions {
+  std::string path;
+  std::string name;  // empty: the folder's
+  std::vector<std::string> routes;
+  std::string main_module;
+  std::vector<std::string> variables;  // "NAME=text"
+  std::vector<std::string> limits;     // "cpu=50ms"
+  std::string isolation;               // empty: the PoPs' default
+  std::string message;
+  bool wait = false;
+  bool dry_run = false;
+  std::string timeout = "60s";
+};
 
 struct Upload {
   v1::DeployRequest::Start start;
@@ -166,8 +182,8 @@ std::string summary_of(const std::string& what, const v1::VersionProgress& progr
 
 class Deployment final {
  public:
-  Deployment(const GlobalOptions& global, const DeployOptions& options, Session& session)
-      : global_(global), options_(options), session_(session) {}
+  Deployment(const DeployOptions& options, Session& session)
+      : options_(options), session_(session) {}
 
   ExitCode run(const Upload& upload) {
     session_.terminal.progress(fmt::format("{}: checking …", upload.start.worker()));
@@ -184,40 +200,42 @@ class Deployment final {
 
  private:
   ExitCode report_dry_run(const Upload& upload) {
-    if (global_.output == OutputFormat::kJson) return print_json(std::nullopt);
-    const Terminal& terminal = session_.terminal;
+    std::string text;
     for (const v1::Module& module : upload.folder.bundle.modules()) {
       const bool is_main = module.name() == upload.folder.bundle.main_module();
-      terminal.print_line(fmt::format("  {}  {}{}", module.name(),
-                                      format_bytes(module.content().size()),
-                                      is_main ? "  (main)" : ""));
+      text += fmt::format("  {}  {}{}\n", module.name(), format_bytes(module.content().size()),
+                          is_main ? "  (main)" : "");
     }
-    terminal.print_line(response_.unchanged()
-                            ? fmt::format("{} would stay: nothing changed", what_)
-                            : fmt::format("{} would go live: the worker is valid", what_));
+    text += response_.unchanged() ? fmt::format("{} would stay: nothing changed\n", what_)
+                                  : fmt::format("{} would go live: the worker is valid\n", what_);
+    session_.output.one(text, json_of(std::nullopt));
     return ExitCode::kDone;
   }
 
   ExitCode report() {
-    if (global_.output == OutputFormat::kJson) return print_json(std::nullopt);
-    session_.terminal.print_line(response_.unchanged()
-                                     ? fmt::format("{} unchanged: it is live already", what_)
-                                     : fmt::format("{} deployed; PoPs are fetching it", what_));
+    session_.output.one(response_.unchanged()
+                            ? fmt::format("{} unchanged: it is live already\n", what_)
+                            : fmt::format("{} deployed; PoPs are fetching it\n", what_),
+                        json_of(std::nullopt));
     return ExitCode::kDone;
   }
 
   ExitCode wait() {
+    v1::WatchVersionRequest request;
+    request.set_worker(response_.version().worker());
+    request.set_number(response_.version().number());
     v1::VersionProgress last;
-    const Result<v1::VersionProgress> outcome = session_.client->watch_version(
-        response_.version().worker(), response_.version().number(), options_.timeout,
-        [this, &last](const v1::VersionProgress& progress) {
-          last = progress;
-          session_.terminal.progress(
-              fmt::format("{}: {}/{} PoPs", what_, progress.acked(), progress.pops()));
-        });
+    const Result<void> outcome =
+        session_.client->stream(&v1::Control::Stub::WatchVersion, request, timeout(),
+                                [this, &last](const v1::VersionProgress& progress) {
+                                  last = progress;
+                                  session_.terminal.progress(fmt::format(
+                                      "{}: {}/{} PoPs", what_, progress.acked(), progress.pops()));
+                                  return Next::kGoOn;
+                                });
     session_.terminal.progress("");
     if (!outcome.ok()) return fail_wait(outcome.error(), last);
-    return report_waited(outcome.value());
+    return report_waited(last);
   }
 
   ExitCode fail_wait(const Error& error, const v1::VersionProgress& last) {
@@ -225,13 +243,17 @@ class Deployment final {
     return session_.terminal.fail(
         ExitCode::kTimedOut,
         fmt::format("{} is live at {} of {} PoPs after {}", what_, last.acked(), last.pops(),
-                    format_duration(options_.timeout)),
+                    format_duration(timeout())),
         "the rollout goes on; `popctl list` shows how far it is");
   }
 
   ExitCode report_waited(const v1::VersionProgress& progress) {
     const Terminal& terminal = session_.terminal;
-    if (global_.output == OutputFormat::kJson) print_json(progress);
+    const std::string text = progress.superseded()
+                                 ? std::string()
+                                 : fmt::format("{}{}\n", summary_of(what_, progress),
+                                               response_.unchanged() ? "  (unchanged)" : "");
+    session_.output.one(text, json_of(progress));
     if (progress.superseded()) {
       return terminal.fail(
           ExitCode::kAborted,
@@ -239,36 +261,33 @@ class Deployment final {
                       "deleted",
                       what_));
     }
-    if (global_.output == OutputFormat::kTable) {
-      terminal.print_line(fmt::format("{}{}", summary_of(what_, progress),
-                                      response_.unchanged() ? "  (unchanged)" : ""));
-    }
     if (progress.rejections_size() > 0) return fail_rejected(terminal, what_, progress);
     if (progress.pops() == 0)
       terminal.note("note: no PoP is connected; they get it when they come");
     return ExitCode::kDone;
   }
 
-  ExitCode print_json(const std::optional<v1::VersionProgress>& progress) {
+  [[nodiscard]] nlohmann::ordered_json json_of(
+      const std::optional<v1::VersionProgress>& progress) const {
     nlohmann::ordered_json json = to_json(response_.version());
     json["unchanged"] = response_.unchanged();
     json["dry_run"] = options_.dry_run;
     if (progress) json["progress"] = to_json(*progress);
-    session_.terminal.print_line(json.dump(2));
-    return ExitCode::kDone;
+    return json;
   }
 
-  const GlobalOptions& global_;
+  [[nodiscard]] std::chrono::nanoseconds timeout() const {
+    return parse_duration(options_.timeout).value();
+  }
+
   const DeployOptions& options_;
   Session& session_;
   v1::DeployResponse response_;
   std::string what_;  // "hello v3"
 };
 
-}  // namespace
-
 ExitCode run_deploy(const GlobalOptions& global, const DeployOptions& options) {
-  const Terminal terminal;
+  const Terminal terminal(global.notes);
   // Everything that can be refused here is, before anybody is asked.
   std::error_code error;
   if (!std::filesystem::exists(options.path, error)) {
@@ -288,7 +307,38 @@ ExitCode run_deploy(const GlobalOptions& global, const DeployOptions& options) {
   }
   Session session = open_session(global);
   if (session.client == nullptr) return session.failure;
-  return Deployment(global, options, session).run(upload.value());
+  return Deployment(options, session).run(upload.value());
+}
+
+}  // namespace
+
+void add_deploy_commands(CommandLine& line) {
+  CLI::App& command = line.add("deploy", "Make a folder of code live at every PoP");
+  auto options = std::make_shared<DeployOptions>();
+  command
+      .add_option(
+          "path", options->path,
+          "The worker's folder, whose worker.yaml may say what no flag does; or its only file")
+      ->required();
+  command.add_option("--name", options->name, "Worker name (default: the folder's)");
+  command.add_option("--route", options->routes,
+                     "host/path it answers at, as 'shop.example/*'; may be repeated");
+  command.add_option("--main", options->main_module, "Main module, relative to the folder");
+  command.add_option("--var", options->variables, "NAME=VALUE for env; may be repeated");
+  command.add_option("--limit", options->limits,
+                     fmt::format("NAME=VALUE, as 'cpu=50ms' or 'memory=256MiB'; may be repeated. "
+                                 "There are {}",
+                                 join(limit_names(), ", ")));
+  command.add_option("--isolation", options->isolation,
+                     "pristine, fresh, warm or container (default: the PoPs' own)");
+  command.add_option("-m,--message", options->message, "What this version is about");
+  command.add_flag("--wait", options->wait, "Return when every connected PoP has it");
+  command.add_flag("--dry-run", options->dry_run, "Check everything and deploy nothing");
+  command.add_option("--timeout", options->timeout, "For --wait")
+      ->capture_default_str()
+      ->check(check_duration);
+  line.on_run(command,
+              [options](const GlobalOptions& global) { return run_deploy(global, *options); });
 }
 
 }  // namespace isopop::control::cli

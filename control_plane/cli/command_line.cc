@@ -1,0 +1,180 @@
+#include "control_plane/cli/command_line.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <map>
+#include <utility>
+#include <vector>
+
+#include "common/app/app.h"
+#include "common/rpc/tls_options.h"
+#include "common/text/text.h"
+#include "common/units/units.h"
+#include "control_plane/registry/names.h"
+
+namespace isopop::control::cli {
+namespace {
+
+constexpr const char* kFooter =
+    "Data goes to standard output, everything else to standard error.\n"
+    "Exit codes: 0 done, 1 unexpected, 2 usage, 3 not found, 4 conflict, 5 not allowed,\n"
+    "6 control plane unreachable, 7 --wait ran out of time, 8 PoPs rejected it,\n"
+    "9 worker invalid, 10 rollout aborted, 130 interrupted.";
+
+// "popctl versions list"
+std::string path_of(const CLI::App& app) {
+  const CLI::App* parent = app.get_parent();
+  return parent == nullptr ? app.get_name() : path_of(*parent) + ' ' + app.get_name();
+}
+
+const CLI::App& last_chosen(const CLI::App& app) {
+  const std::vector<CLI::App*> chosen = app.get_subcommands();
+  return chosen.empty() ? app : last_chosen(*chosen.back());
+}
+
+std::vector<const CLI::App*> commands_of(const CLI::App& app) {
+  return app.get_subcommands([](const CLI::App*) { return true; });
+}
+
+std::vector<std::string> option_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const std::string& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  if (app.get_parent() != nullptr) {
+    const std::vector<std::string> inherited = option_names(*app.get_parent());
+    names.insert(names.end(), inherited.begin(), inherited.end());
+  }
+  return names;
+}
+
+std::string with_suggestion(std::string text, const std::string& meant) {
+  if (!meant.empty()) text += fmt::format("; did you mean {}?", meant);
+  return text;
+}
+
+}  // namespace
+
+std::string explain_argument(const CLI::App& app, const std::string& argument) {
+  const std::string whole = path_of(app);
+  if (argument.starts_with('-') && argument.size() > 1) {
+    const std::string name = argument.substr(0, argument.find('='));
+    return with_suggestion(fmt::format("{} has no option {}", whole, in_quotes(name)),
+                           did_you_mean(name, option_names(app)));
+  }
+  std::vector<std::string> names;
+  for (const CLI::App* command : commands_of(app)) names.push_back(command->get_name());
+  if (names.empty())
+    return fmt::format("{} takes no more arguments: {}", whole, in_quotes(argument));
+  return with_suggestion(fmt::format("{} has no command {}", whole, in_quotes(argument)),
+                         did_you_mean(argument, names));
+}
+
+std::string check_duration(const std::string& text) {
+  const Result<std::chrono::nanoseconds> parsed = parse_duration(text);
+  return parsed.ok() ? std::string() : parsed.error().message;
+}
+
+CommandLine::CommandLine()
+    : app_("Deploys workers to Isopop and shows what runs where.", "popctl") {
+  app_.set_version_flag("--version", program_version());
+  app_.require_subcommand(1);
+  app_.fallthrough();
+  app_.footer(kFooter);
+  add_global_options();
+}
+
+void CommandLine::add_global_options() {
+  endpoint_flag_ = app_.add_option("--endpoint", global_.endpoint,
+                                   "Control plane, HOST:PORT (or POPCTL_ENDPOINT)");
+  state_flag_ = app_.add_option("--state", global_.state,
+                                "State folder of the topology: its control.endpoint is read")
+                    ->capture_default_str();
+  const std::map<std::string, OutputFormat> formats = {{"table", OutputFormat::kTable},
+                                                       {"wide", OutputFormat::kWide},
+                                                       {"json", OutputFormat::kJson},
+                                                       {"ndjson", OutputFormat::kNdjson},
+                                                       {"yaml", OutputFormat::kYaml}};
+  app_.add_option("-o,--output", global_.output.format, "How data is printed (default: table)")
+      ->transform(CLI::CheckedTransformer(formats))
+      ->option_text("table|wide|json|ndjson|yaml");
+  app_.add_flag_callback(
+      "--no-headers", [this] { global_.output.headers = false; },
+      "Tables without their first line");
+  app_.add_flag_callback(
+      "-q,--quiet", [this] { global_.notes = Notes::kQuiet; }, "No notes and no progress");
+  app_.add_flag_callback(
+      "-y,--yes", [this] { global_.confirmation = Confirmation::kGiven; },
+      "Do not ask before something is deleted");
+  rpc::add_tls_options(app_, global_.tls, "POPCTL");
+}
+
+CLI::App& CommandLine::add(const std::string& name, const std::string& description) {
+  return add(app_, name, description);
+}
+
+CLI::App& CommandLine::add(CLI::App& group, const std::string& name,
+                           const std::string& description) {
+  return *group.add_subcommand(name, description);
+}
+
+CLI::App& CommandLine::add_group(const std::string& name, const std::string& description) {
+  return add_group(app_, name, description);
+}
+
+CLI::App& CommandLine::add_group(CLI::App& group, const std::string& name,
+                                 const std::string& description) {
+  CLI::App& added = add(group, name, description);
+  added.require_subcommand(1);
+  return added;
+}
+
+void CommandLine::on_run(CLI::App& command, std::function<ExitCode(const GlobalOptions&)> action) {
+  if (command.get_require_subcommand_min() > 0) command.require_subcommand(0, 1);
+  command.callback([this, action = std::move(action)] {
+    // A group's turn comes after that of its command, which has set this.
+    if (!action_) action_ = action;
+  });
+}
+
+void CommandLine::on_session(CLI::App& command, std::function<ExitCode(Session&)> action) {
+  on_run(command, [action = std::move(action)](const GlobalOptions& global) {
+    Session session = open_session(global);
+    return session.client == nullptr ? session.failure : action(session);
+  });
+}
+
+int CommandLine::run(int argc, const char* const* argv) {
+  try {
+    app_.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    // --help and --version
+    if (error.get_exit_code() == 0) return app_.exit(error);
+    return static_cast<int>(explain(error));
+  }
+  // A flag beats the environment, and --state is a flag too.
+  const char* from_environment = std::getenv("POPCTL_ENDPOINT");  // NOLINT(concurrency-mt-unsafe)
+  if (endpoint_flag_->empty() && state_flag_->empty() && from_environment != nullptr) {
+    global_.endpoint = from_environment;
+  }
+  return static_cast<int>(action_(global_));
+}
+
+ExitCode CommandLine::explain(const CLI::ParseError& error) {
+  const Terminal terminal;
+  const CLI::App& app = last_chosen(app_);
+  const std::string hint = fmt::format("{} --help shows what it takes", path_of(app));
+  const std::vector<std::string> left_over = app_.remaining(/*recurse=*/true);
+  if (!left_over.empty()) {
+    return terminal.fail(ExitCode::kUsage, explain_argument(app, left_over.front()), hint);
+  }
+  if (app.get_require_subcommand_min() > 0) {
+    terminal.note(app.help());
+    return terminal.fail(ExitCode::kUsage, fmt::format("{}: which command?", path_of(app)));
+  }
+  return terminal.fail(ExitCode::kUsage, error.what(), hint);
+}
+
+}  // namespace isopop::control::cli

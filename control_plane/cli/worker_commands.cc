@@ -1,0 +1,74 @@
+#include <fmt/format.h>
+
+#include <memory>
+
+#include "common/text/text.h"
+#include "common/units/units.h"
+#include "control_plane/cli/command_line.h"
+#include "control_plane/cli/commands.h"
+#include "control_plane/cli/json.h"
+
+namespace isopop::control::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using enum Table::Align;
+using enum Table::Shown;
+
+std::string routes_of(const v1::WorkerVersion& version) {
+  const std::vector<std::string> routes(version.routes().begin(), version.routes().end());
+  return routes.empty() ? fmt::format("{}.isopop.test/*", version.worker()) : join(routes, " ");
+}
+
+ExitCode run_list(Session& session) {
+  const auto response = session.client->call(&v1::Control::Stub::ListWorkers, {});
+  if (!response.ok()) return fail_call(session.terminal, response.error());
+  Table table({{"NAME"},
+               {"VERSION", kRight},
+               {"POPS", kRight},
+               {"SIZE", kRight},
+               {"DEPLOYED (UTC)"},
+               {"AUTHOR", kLeft, kWide},
+               {"BUNDLE", kLeft, kWide},
+               {"ROUTES"}});
+  Json list = Json::array();
+  for (const v1::ListWorkersResponse::Worker& worker : response.value().workers()) {
+    const v1::WorkerVersion& live = worker.live();
+    table.add({live.worker(), fmt::format("v{}", live.number()),
+               fmt::format("{}/{}", worker.pops_live(), worker.pops_total()),
+               format_bytes(live.bundle_bytes()), format_time(live.created_at_ms()), live.author(),
+               live.bundle_sha256().substr(0, 12), routes_of(live)});
+    Json entry = to_json(live);
+    entry["versions"] = worker.versions();
+    entry["pops_live"] = worker.pops_live();
+    entry["pops_total"] = worker.pops_total();
+    list.push_back(std::move(entry));
+  }
+  session.output.list(table, list);
+  return ExitCode::kDone;
+}
+
+ExitCode run_delete(Session& session, const std::string& worker) {
+  if (!is_confirmed(session, fmt::format("delete worker {} and all its versions?", worker))) {
+    return ExitCode::kDone;
+  }
+  v1::DeleteWorkerRequest request;
+  request.set_worker(worker);
+  const auto deleted = session.client->call(&v1::Control::Stub::DeleteWorker, request);
+  if (!deleted.ok()) return fail_about_worker(session, deleted.error(), worker);
+  session.output.one(fmt::format("{} deleted; PoPs are dropping it\n", worker),
+                     {{"worker", worker}, {"deleted", true}});
+  return ExitCode::kDone;
+}
+
+}  // namespace
+
+void add_worker_commands(CommandLine& line) {
+  line.on_session(line.add("list", "The workers that are live"), run_list);
+  CLI::App& remove = line.add("delete", "Take a worker off every PoP, and all its versions");
+  auto worker = std::make_shared<std::string>();
+  remove.add_option("name", *worker, "Worker name")->required();
+  line.on_session(remove, [worker](Session& session) { return run_delete(session, *worker); });
+}
+
+}  // namespace isopop::control::cli
