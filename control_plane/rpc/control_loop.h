@@ -15,16 +15,9 @@
 #include "control_plane/distribution/distributor.h"
 #include "control_plane/distribution/pop_leases.h"
 #include "control_plane/registry/store.h"
+#include "control_plane/rpc/pop_link.h"
 
 namespace isopop::control {
-
-// One PoP's stream as the loop sees it.
-class PopLink {
- public:
-  virtual ~PopLink() = default;
-  virtual void wake() = 0;  // the distributor has a message for it
-  virtual void end() = 0;   // write what is left, then finish
-};
 
 // Somebody who watches PoPs or progress.
 class Watcher {
