@@ -50,6 +50,11 @@ std::vector<std::string> option_names(const CLI::App& app) {
   return names;
 }
 
+std::string environment(const char* name) {
+  const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
+  return value == nullptr ? std::string() : std::string(trim(value));
+}
+
 std::string with_suggestion(std::string text, const std::string& meant) {
   if (!meant.empty()) text += fmt::format("; did you mean {}?", meant);
   return text;
@@ -87,11 +92,16 @@ CommandLine::CommandLine()
 }
 
 void CommandLine::add_global_options() {
-  endpoint_flag_ = app_.add_option("--endpoint", global_.endpoint,
-                                   "Control plane, HOST:PORT (or POPCTL_ENDPOINT)");
-  state_flag_ = app_.add_option("--state", global_.state,
-                                "State folder of the topology: its control.endpoint is read")
-                    ->capture_default_str();
+  TargetOptions& target = global_.target;
+  app_.add_option("--endpoint", target.endpoint, "Control plane, HOST:PORT (or POPCTL_ENDPOINT)");
+  app_.add_option("--context", target.context,
+                  "Control plane by its name in `popctl context list`");
+  app_.add_option("--state", target.state,
+                  "Control plane of the topology in this folder (default: .isopop)");
+  app_.add_option("--token-file", target.token_file,
+                  "File with the token that says who you are (or POPCTL_TOKEN, the token itself)");
+  app_.add_option("--ca", target.ca, "CA of the control plane's certificate (PEM)")
+      ->envname("POPCTL_CA");
   const std::map<std::string, OutputFormat> formats = {{"table", OutputFormat::kTable},
                                                        {"wide", OutputFormat::kWide},
                                                        {"json", OutputFormat::kJson},
@@ -108,7 +118,7 @@ void CommandLine::add_global_options() {
   app_.add_flag_callback(
       "-y,--yes", [this] { global_.confirmation = Confirmation::kGiven; },
       "Do not ask before something is deleted");
-  rpc::add_tls_options(app_, global_.tls, "POPCTL");
+  rpc::add_tls_options(app_, global_.target.tls, "POPCTL");
 }
 
 CLI::App& CommandLine::add(const std::string& name, const std::string& description) {
@@ -154,11 +164,8 @@ int CommandLine::run(int argc, const char* const* argv) {
     if (error.get_exit_code() == 0) return app_.exit(error);
     return static_cast<int>(explain(error));
   }
-  // A flag beats the environment, and --state is a flag too.
-  const char* from_environment = std::getenv("POPCTL_ENDPOINT");  // NOLINT(concurrency-mt-unsafe)
-  if (endpoint_flag_->empty() && state_flag_->empty() && from_environment != nullptr) {
-    global_.endpoint = from_environment;
-  }
+  global_.target.endpoint_of_environment = environment("POPCTL_ENDPOINT");
+  global_.target.token_of_environment = environment("POPCTL_TOKEN");
   return static_cast<int>(action_(global_));
 }
 

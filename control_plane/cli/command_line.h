@@ -48,8 +48,6 @@ class CommandLine final {
 
   CLI::App app_;
   GlobalOptions global_;
-  CLI::Option* endpoint_flag_ = nullptr;
-  CLI::Option* state_flag_ = nullptr;
   std::function<ExitCode(const GlobalOptions&)> action_;
 };
 

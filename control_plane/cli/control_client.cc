@@ -2,14 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <filesystem>
 #include <utility>
 
-#include "common/files/files.h"
 #include "common/rpc/rpc.h"
 #include "common/rpc/tls_credentials.h"
-#include "common/text/text.h"
 #include "control_plane/rpc/error_details.h"
 
 namespace isopop::control::cli {
@@ -39,27 +35,6 @@ std::string why_not_by_tls(const std::shared_ptr<grpc::Channel>& channel,
 }
 
 }  // namespace
-
-Result<std::string> find_endpoint(const std::string& endpoint, const std::string& state_folder) {
-  constexpr std::uint64_t kEndpointBytesMax = 512;
-  if (!endpoint.empty()) {
-    const std::size_t colon = endpoint.rfind(':');
-    const auto port = colon == std::string::npos
-                          ? std::nullopt
-                          : parse_unsigned(std::string_view(endpoint).substr(colon + 1));
-    if (!port || *port == 0 || *port > 65535 || colon == 0) {
-      return invalid_argument(fmt::format("endpoint '{}': must be HOST:PORT", endpoint));
-    }
-    return endpoint;
-  }
-  const std::filesystem::path path = std::filesystem::path(state_folder) / "control.endpoint";
-  const Result<std::string> text = read_file(path, kEndpointBytesMax);
-  if (!text.ok()) {
-    return not_found(fmt::format("no control plane runs on the state folder {} (there is no {})",
-                                 state_folder, path.string()));
-  }
-  return std::string(trim(text.value()));
-}
 
 ControlClient::ControlClient(std::string address, std::string token,
                              std::shared_ptr<grpc::Channel> channel)

@@ -97,9 +97,4 @@ class ControlClient final {
   std::shared_ptr<grpc::Channel> channel_;
 };
 
-// Where the control plane is, from what the user said: the endpoint if one was given, else the file
-// in the state folder. NOT_FOUND when no control plane runs on that folder.
-[[nodiscard]] Result<std::string> find_endpoint(const std::string& endpoint,
-                                                const std::string& state_folder);
-
 }  // namespace isopop::control::cli

@@ -28,6 +28,7 @@ int run(int argc, char** argv) {
   add_invoke_commands(line);
   add_pop_commands(line);
   add_status_commands(line);
+  add_context_commands(line);
   return line.run(argc, argv);
 }
 

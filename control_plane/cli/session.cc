@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "common/text/text.h"
+#include "control_plane/cli/contexts.h"
 
 namespace isopop::control::cli {
 namespace {
 
 constexpr std::string_view kStartHint =
-    "start one with `isopop up`, or say where it is: --endpoint HOST:PORT, POPCTL_ENDPOINT or "
-    "--state DIR";
+    "start one with `isopop up`, or say where it is: --endpoint HOST:PORT, POPCTL_ENDPOINT, "
+    "--state DIR or --context NAME";
 
 ExitCode fail_named(const Session& session, const Error& error, const std::string& name,
                     const std::vector<std::string>& known, std::string_view hint) {
@@ -29,16 +30,16 @@ Session open_session(const GlobalOptions& global) {
                   .output = Output(global.output),
                   .confirmation = global.confirmation,
                   .client = nullptr};
-  const Result<std::string> endpoint = find_endpoint(global.endpoint, global.state);
-  if (!endpoint.ok()) {
-    const bool is_usage = endpoint.error().code == ErrorCode::kInvalidArgument;
+  Result<Target> target = find_target(global.target, contexts_file());
+  if (!target.ok()) {
+    const bool is_usage = target.error().code == ErrorCode::kInvalidArgument;
     session.failure =
         session.terminal.fail(is_usage ? ExitCode::kUsage : ExitCode::kUnreachable,
-                              endpoint.error().message, is_usage ? std::string_view() : kStartHint);
+                              target.error().message, is_usage ? std::string_view() : kStartHint);
     return session;
   }
-  Result<std::unique_ptr<ControlClient>> client =
-      ControlClient::connect(endpoint.value(), global.tls);
+  Result<std::unique_ptr<ControlClient>> client = ControlClient::connect(
+      target.value().address, target.value().tls, std::move(target.value().token));
   if (client.ok()) {
     session.client = std::move(client).value();
     return session;
