@@ -1,9 +1,6 @@
 #include "control_plane/registry/bundle.h"
 
 #include <fmt/format.h>
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
-
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <set>
@@ -13,6 +10,7 @@
 #include "common/text/text.h"
 #include "common/units/units.h"
 #include "control_plane/registry/names.h"
+#include "control_plane/registry/serialise.h"
 #include "control_plane/registry/worker_limits.h"
 
 namespace isopop::control {
@@ -21,22 +19,6 @@ namespace {
 constexpr int kVariablesMax = 128;
 constexpr std::size_t kVariableNameBytesMax = 128;
 constexpr std::size_t kVariableBytesMax = 64 * 1024;
-
-std::string serialise(const google::protobuf::Message& message) {
-  std::string bytes;
-  google::protobuf::io::StringOutputStream stream(&bytes);
-  google::protobuf::io::CodedOutputStream coded(&stream);
-  coded.SetSerializationDeterministic(true);
-  message.SerializeWithCachedSizes(&coded);
-  coded.Trim();
-  return bytes;
-}
-
-std::string serialise_sized(const google::protobuf::Message& message) {
-  // SerializeWithCachedSizes wants the sizes of this very call.
-  static_cast<void>(message.ByteSizeLong());
-  return serialise(message);
-}
 
 Result<void> check_size(const v1::Bundle& bundle, const BundleLimits& limits) {
   if (bundle.modules().empty()) return invalid_argument("the worker has no module");
@@ -148,7 +130,7 @@ Result<CanonicalBundle> canonical_bundle(const v1::Bundle& bundle, const BundleL
     copy.set_content(module->content());
   }
   CanonicalBundle result;
-  result.bytes = serialise_sized(canonical);
+  result.bytes = serialise_deterministically(canonical);
   result.sha256 = sha256_hex(result.bytes);
   return result;
 }
@@ -194,7 +176,7 @@ std::string canonical_settings(const v1::WorkerSettings& settings) {
   auto& variables = *canonical.mutable_variables();
   std::sort(variables.begin(), variables.end(),
             [](const v1::Variable& a, const v1::Variable& b) { return a.name() < b.name(); });
-  return serialise_sized(canonical);
+  return serialise_deterministically(canonical);
 }
 
 }  // namespace isopop::control

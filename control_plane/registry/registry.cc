@@ -2,211 +2,239 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
-#include "common/hash/hash.h"
 #include "common/random/random.h"
-#include "common/text/text.h"
+#include "control_plane/audit/audit_log.h"
+#include "control_plane/registry/audit_detail.h"
+#include "control_plane/registry/deployment_rules.h"
 #include "control_plane/registry/names.h"
 #include "control_plane/registry/schema.h"
+#include "control_plane/registry/version_signature.h"
 
 namespace isopop::control {
 namespace {
 
 constexpr std::size_t kIdBytes = 16;
 
-// The columns of a version, in the order that read_version() expects.
-constexpr std::string_view kVersionColumns =
-    "v.worker, v.number, v.id, v.bundle_sha256, v.bundle_bytes, v.settings, v.routes, "
-    "v.created_at_ms, v.author, v.message";
-
-std::int64_t to_signed(std::uint64_t number) {
-  return static_cast<std::int64_t>(number);
+// A new tag is worth a new version; a new message is not.
+bool is_same(const v1::WorkerVersion& version, const NewVersion& wanted) {
+  return version.bundle_sha256() == wanted.bundle.sha256 &&
+         std::vector<std::string>(version.routes().begin(), version.routes().end()) ==
+             wanted.routes &&
+         canonical_settings(version.settings()) == canonical_settings(wanted.settings) &&
+         (wanted.tag.empty() || wanted.tag == version.tag());
 }
 
-// Routes hold no line break, so one text column keeps them in order.
-std::string join_routes(const v1::WorkerVersion& version) {
-  return join({version.routes().begin(), version.routes().end()}, "\n");
-}
-
-Result<v1::WorkerVersion> read_version(const Statement& row) {
-  v1::WorkerVersion version;
-  version.set_worker(row.text(0));
-  version.set_number(static_cast<std::uint64_t>(row.number(1)));
-  version.set_id(row.text(2));
-  version.set_bundle_sha256(row.text(3));
-  version.set_bundle_bytes(static_cast<std::uint64_t>(row.number(4)));
-  if (!version.mutable_settings()->ParseFromString(row.text(5))) {
-    return Error{ErrorCode::kDataLoss, fmt::format("the settings of {} v{} are damaged",
-                                                   version.worker(), version.number())};
-  }
-  const std::string routes = row.text(6);
-  if (!routes.empty()) {
-    for (const std::string_view route : split(routes, '\n')) version.add_routes(std::string(route));
-  }
-  version.set_created_at_ms(row.number(7));
-  version.set_author(row.text(8));
-  version.set_message(row.text(9));
-  return version;
-}
-
-bool is_same(const v1::WorkerVersion& live, const NewVersion& wanted) {
-  return live.bundle_sha256() == wanted.bundle.sha256 &&
-         std::vector<std::string>(live.routes().begin(), live.routes().end()) == wanted.routes &&
-         canonical_settings(live.settings()) == canonical_settings(wanted.settings);
+std::string object_of(const v1::WorkerVersion& version) {
+  return fmt::format("worker/{}/version/{}", version.worker(), version.number());
 }
 
 }  // namespace
 
+Registry::Registry(std::unique_ptr<Database> database, const Clock& clock,
+                   const pki::SigningKey* key)
+    : database_(std::move(database)),
+      clock_(clock),
+      key_(key),
+      workers_(*database_),
+      versions_(*database_),
+      deployments_(*database_) {}
+
 Result<std::unique_ptr<Registry>> Registry::open(const std::filesystem::path& path,
-                                                 const Clock& clock) {
+                                                 const Clock& clock, const pki::SigningKey* key) {
   ISOPOP_TRY_ASSIGN(std::unique_ptr<Database> database, Database::open(path));
   ISOPOP_TRY(migrate(*database).with_context(path.string()));
-  return std::unique_ptr<Registry>(new Registry(std::move(database), clock));
+  std::unique_ptr<Registry> registry(new Registry(std::move(database), clock, key));
+  ISOPOP_TRY(registry->sign_all().with_context(path.string()));
+  return registry;
 }
 
-Result<Registry::Outcome> Registry::preview(const NewVersion& wanted) {
-  ISOPOP_TRY(check_routes_free(wanted));
-  ISOPOP_TRY_ASSIGN(std::optional<v1::WorkerVersion> live, live_version(wanted.worker));
-  if (live && is_same(*live, wanted))
-    return Outcome{.version = *std::move(live), .unchanged = true};
-  ISOPOP_TRY_ASSIGN(const std::uint64_t last, last_number(wanted.worker));
+Result<void> Registry::sign_all() {
+  if (key_ == nullptr) return {};
+  const std::string public_pem = key_->public_pem();
+  ISOPOP_TRY_ASSIGN(Transaction transaction, Transaction::begin(*database_));
+  ISOPOP_TRY_ASSIGN(const std::string before, versions_.signed_by());
+  ISOPOP_TRY_ASSIGN(const std::vector<v1::WorkerVersion> versions, versions_.all());
+  std::uint64_t signed_now = 0;
+  for (const v1::WorkerVersion& version : versions) {
+    if (before == public_pem && !version.signature().empty()) continue;
+    ISOPOP_TRY(versions_.set_signature(version, key_->sign(signed_bytes_of(version))));
+    ++signed_now;
+  }
+  if (before == public_pem && signed_now == 0) return {};
+  ISOPOP_TRY(versions_.set_signed_by(public_pem));
+  ISOPOP_TRY(audit(control_plane_actor(), "versions.sign", "workers",
+                   fmt::format(R"({{"versions":{}}})", signed_now)));
+  return transaction.commit();
+}
+
+Result<Registry::Uploaded> Registry::upload(const NewVersion& wanted, ExpectedDeployment expected,
+                                            Write write, const Actor& actor) {
+  ISOPOP_TRY_ASSIGN(Transaction transaction, Transaction::begin(*database_));
+  ISOPOP_TRY_ASSIGN(WorkerTable::Row row, row_of(wanted.worker));
+  ISOPOP_TRY(check_expected(row, expected));
+  ISOPOP_TRY(workers_.check_routes_free(wanted.worker, wanted.routes));
+  ISOPOP_TRY_ASSIGN(Uploaded uploaded, draft_version(wanted, row));
+  const bool is_there = uploaded.unchanged && !row.deleted;
+  if (is_there || write == Write::kDryRun) return uploaded;
+  if (!uploaded.unchanged) ISOPOP_TRY(keep_version(wanted, uploaded.version, row, actor));
+  row.deleted = false;
+  ISOPOP_TRY(workers_.put(row));
+  ISOPOP_TRY(transaction.commit());
+  return uploaded;
+}
+
+Result<Registry::Deployed> Registry::deploy(const NewVersion& wanted, const v1::RolloutPlan& plan,
+                                            ExpectedDeployment expected, Write write,
+                                            const Actor& actor) {
+  ISOPOP_TRY_ASSIGN(Transaction transaction, Transaction::begin(*database_));
+  ISOPOP_TRY_ASSIGN(WorkerTable::Row row, row_of(wanted.worker));
+  ISOPOP_TRY(check_expected(row, expected));
+  ISOPOP_TRY(workers_.check_routes_free(wanted.worker, wanted.routes));
+  ISOPOP_TRY_ASSIGN(Uploaded uploaded, draft_version(wanted, row));
+  v1::VersionShare share;
+  share.set_number(uploaded.version.number());
+  share.set_weight(kWeightTotal);
+  const NewDeployment terms{.worker = wanted.worker,
+                            .shares = {share},
+                            .stickiness = {},
+                            .plan = plan,
+                            .expected = expected,
+                            .author = wanted.author,
+                            .message = wanted.message};
+  ISOPOP_TRY_ASSIGN(v1::Deployment deployment, draft_deployment(terms, row));
+  ISOPOP_TRY_ASSIGN(const std::optional<v1::Deployment> rolling,
+                    deployments_.under_way(wanted.worker));
+  ISOPOP_TRY_ASSIGN(const std::optional<v1::Deployment> live, deployments_.live(wanted.worker));
+  const bool is_rolling = rolling && is_same_split(*rolling, deployment) &&
+                          rolling->plan().SerializeAsString() == plan.SerializeAsString();
+  const bool is_live = !rolling && live && is_same_split(*live, deployment);
+  if (uploaded.unchanged && (is_rolling || is_live)) {
+    return Deployed{.version = std::move(uploaded.version),
+                    .deployment = is_rolling ? *rolling : *live,
+                    .unchanged = true};
+  }
+  Deployed deployed{.version = std::move(uploaded.version), .deployment = std::move(deployment)};
+  if (write == Write::kDryRun) return deployed;
+  if (!uploaded.unchanged) ISOPOP_TRY(keep_version(wanted, deployed.version, row, actor));
+  ISOPOP_TRY(keep_deployment(deployed.deployment, row, actor));
+  ISOPOP_TRY(transaction.commit());
+  return deployed;
+}
+
+// The newest version is looked at, and what is live alone: content that is live already is no news
+// even if something else was uploaded since.
+Result<Registry::Uploaded> Registry::draft_version(const NewVersion& wanted,
+                                                   const WorkerTable::Row& row) {
+  ISOPOP_TRY_ASSIGN(std::optional<v1::WorkerVersion> newest, versions_.newest(wanted.worker));
+  if (newest && is_same(*newest, wanted)) {
+    return Uploaded{.version = *std::move(newest), .unchanged = true};
+  }
+  ISOPOP_TRY_ASSIGN(const std::optional<v1::Deployment> live, deployments_.live(wanted.worker));
+  if (live && live->shares_size() == 1) {
+    ISOPOP_TRY_ASSIGN(v1::WorkerVersion version,
+                      this->version(wanted.worker, live->shares(0).number()));
+    if (is_same(version, wanted)) return Uploaded{.version = std::move(version), .unchanged = true};
+  }
   v1::WorkerVersion version;
   version.set_worker(wanted.worker);
-  version.set_number(last + 1);
+  version.set_number(row.last_version + 1);
   version.set_bundle_sha256(wanted.bundle.sha256);
   version.set_bundle_bytes(wanted.bundle.bytes.size());
-  *version.mutable_settings() = wanted.settings;
+  // As the table will give it back, since that is what is signed.
+  const bool parsed =
+      version.mutable_settings()->ParseFromString(canonical_settings(wanted.settings));
+  ISOPOP_ASSERT(parsed, "settings that were serialised just now");
   for (const std::string& route : wanted.routes) version.add_routes(route);
   version.set_created_at_ms(to_unix_ms(clock_.wall_now()));
   version.set_author(wanted.author);
   version.set_message(wanted.message);
-  return Outcome{.version = std::move(version), .unchanged = false};
+  version.set_tag(wanted.tag);
+  return Uploaded{.version = std::move(version), .unchanged = false};
 }
 
-Result<Registry::Outcome> Registry::deploy(const NewVersion& wanted) {
+Result<void> Registry::keep_version(const NewVersion& wanted, v1::WorkerVersion& version,
+                                    WorkerTable::Row& row, const Actor& actor) {
+  version.set_id(random_hex(kIdBytes));
+  if (key_ != nullptr) version.set_signature(key_->sign(signed_bytes_of(version)));
+  row.last_version = version.number();
+  row.deleted = false;
+  ISOPOP_TRY(workers_.put(row));
+  ISOPOP_TRY(versions_.insert(version, wanted.bundle.bytes));
+  return audit(actor, "version.upload", object_of(version), audit_detail(version));
+}
+
+Result<void> Registry::remove(const std::string& worker, const Actor& actor) {
   ISOPOP_TRY_ASSIGN(Transaction transaction, Transaction::begin(*database_));
-  ISOPOP_TRY_ASSIGN(Outcome outcome, preview(wanted));
-  if (outcome.unchanged) return outcome;
-  outcome.version.set_id(random_hex(kIdBytes));
-  ISOPOP_TRY(write(wanted, outcome.version));
-  ISOPOP_TRY(claim_routes(outcome.version));
-  ISOPOP_TRY(transaction.commit());
-  return outcome;
-}
-
-Result<void> Registry::write(const NewVersion& wanted, const v1::WorkerVersion& version) {
-  ISOPOP_TRY_ASSIGN(Statement bundle,
-                    database_->prepare("INSERT OR IGNORE INTO bundles VALUES (?1, ?2)"));
-  ISOPOP_TRY(bundle.bind(1, wanted.bundle.sha256).bind_blob(2, wanted.bundle.bytes).run());
-
-  ISOPOP_TRY_ASSIGN(
-      Statement worker,
-      database_->prepare("INSERT INTO workers VALUES (?1, ?2, ?2) ON CONFLICT (name) DO UPDATE "
-                         "SET last_number = ?2, live_number = ?2"));
-  ISOPOP_TRY(worker.bind(1, version.worker()).bind(2, to_signed(version.number())).run());
-
-  ISOPOP_TRY_ASSIGN(
-      Statement row,
-      database_->prepare("INSERT INTO versions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"));
-  return row.bind(1, version.worker())
-      .bind(2, to_signed(version.number()))
-      .bind(3, version.id())
-      .bind(4, version.bundle_sha256())
-      .bind(5, to_signed(version.bundle_bytes()))
-      .bind_blob(6, canonical_settings(version.settings()))
-      .bind(7, join_routes(version))
-      .bind(8, version.created_at_ms())
-      .bind(9, version.author())
-      .bind(10, version.message())
-      .run();
-}
-
-Result<void> Registry::claim_routes(const v1::WorkerVersion& version) {
-  ISOPOP_TRY_ASSIGN(Statement release, database_->prepare("DELETE FROM routes WHERE worker = ?1"));
-  ISOPOP_TRY(release.bind(1, version.worker()).run());
-  ISOPOP_TRY_ASSIGN(Statement claim, database_->prepare("INSERT INTO routes VALUES (?1, ?2)"));
-  for (const std::string& route : version.routes()) {
-    ISOPOP_TRY(claim.bind(1, route).bind(2, version.worker()).run());
+  ISOPOP_TRY_ASSIGN(WorkerTable::Row row, existing(worker));
+  row.deleted = true;
+  ISOPOP_TRY(workers_.put(row));
+  for (auto find : {&DeploymentTable::live, &DeploymentTable::under_way}) {
+    ISOPOP_TRY_ASSIGN(std::optional<v1::Deployment> deployment, (deployments_.*find)(worker));
+    ISOPOP_TRY(supersede(std::move(deployment), "the worker was deleted"));
   }
-  return {};
+  ISOPOP_TRY(deployments_.forget_good(worker));
+  ISOPOP_TRY(workers_.claim_routes(worker, {}));
+  ISOPOP_TRY(audit(actor, "worker.delete", fmt::format("worker/{}", worker), ""));
+  return transaction.commit();
 }
 
-Result<void> Registry::check_routes_free(const NewVersion& wanted) {
-  ISOPOP_TRY_ASSIGN(Statement owner,
-                    database_->prepare("SELECT worker FROM routes WHERE pattern = ?1"));
-  for (const std::string& route : wanted.routes) {
-    owner.bind(1, route);
-    ISOPOP_TRY_ASSIGN(const bool taken, owner.step());
-    if (taken && owner.text(0) != wanted.worker) {
-      return Error{ErrorCode::kAlreadyExists,
-                   fmt::format("route {} belongs to worker {}; delete that worker, or deploy it "
-                               "without the route, first",
-                               in_quotes(route), owner.text(0))};
-    }
-  }
-  return {};
-}
-
-Result<void> Registry::remove(const std::string& worker) {
+Result<void> Registry::remove_version(const std::string& worker, std::uint64_t number,
+                                      const Actor& actor) {
   ISOPOP_TRY_ASSIGN(Transaction transaction, Transaction::begin(*database_));
-  ISOPOP_TRY_ASSIGN(const std::optional<v1::WorkerVersion> live, live_version(worker));
-  if (!live) return not_found(fmt::format("there is no worker {}", in_quotes(worker)));
-  ISOPOP_TRY_ASSIGN(Statement routes, database_->prepare("DELETE FROM routes WHERE worker = ?1"));
-  ISOPOP_TRY(routes.bind(1, worker).run());
-  ISOPOP_TRY_ASSIGN(Statement row,
-                    database_->prepare("UPDATE workers SET live_number = NULL WHERE name = ?1"));
-  ISOPOP_TRY(row.bind(1, worker).run());
+  if (number == 0) return invalid_argument("say which version is to be deleted");
+  ISOPOP_TRY_ASSIGN(const v1::WorkerVersion version, this->version(worker, number));
+  ISOPOP_TRY_ASSIGN(const std::vector<std::uint64_t> users, deployments_.users_of(worker, number));
+  if (!users.empty()) {
+    return Error{ErrorCode::kFailedPrecondition,
+                 fmt::format("{} v{} is in use by deployment {}; deploy another version first",
+                             worker, number, users.front())};
+  }
+  ISOPOP_TRY(versions_.erase(version));
+  ISOPOP_TRY(audit(actor, "version.delete", object_of(version), audit_detail(version)));
   return transaction.commit();
 }
 
 Result<std::vector<Registry::Listed>> Registry::workers() {
-  ISOPOP_TRY_ASSIGN(
-      Statement rows,
-      database_->prepare(fmt::format(
-          "SELECT {}, (SELECT count(*) FROM versions c WHERE c.worker = v.worker) FROM workers w "
-          "JOIN versions v ON v.worker = w.name AND v.number = w.live_number ORDER BY w.name",
-          kVersionColumns)));
+  ISOPOP_TRY_ASSIGN(const std::vector<std::string> names, workers_.names());
   std::vector<Listed> listed;
-  while (true) {
-    ISOPOP_TRY_ASSIGN(const bool row, rows.step());
-    if (!row) return listed;
-    ISOPOP_TRY_ASSIGN(v1::WorkerVersion live, read_version(rows));
-    listed.push_back(
-        {.live = std::move(live), .versions = static_cast<std::uint64_t>(rows.number(10))});
+  listed.reserve(names.size());
+  for (const std::string& name : names) {
+    Listed& entry = listed.emplace_back();
+    entry.live.set_worker(name);
+    ISOPOP_TRY_ASSIGN(CurrentWorker now, current(name));
+    ISOPOP_TRY_ASSIGN(entry.versions, versions_.count(name));
+    if (now.base) entry.live = now.versions.at(now.base->shares(0).number());
+    entry.deployment = now.rolling ? std::move(now.rolling) : std::move(now.base);
   }
+  return listed;
 }
 
 Result<Registry::History> Registry::versions(const std::string& worker) {
-  ISOPOP_TRY_ASSIGN(const std::optional<v1::WorkerVersion> live, live_version(worker));
-  if (!live) return not_found(fmt::format("there is no worker {}", in_quotes(worker)));
-  ISOPOP_TRY_ASSIGN(Statement rows,
-                    database_->prepare(fmt::format(
-                        "SELECT {} FROM versions v WHERE v.worker = ?1 ORDER BY v.number DESC",
-                        kVersionColumns)));
-  rows.bind(1, worker);
-  History history{.versions = {}, .live_number = live->number()};
-  while (true) {
-    ISOPOP_TRY_ASSIGN(const bool row, rows.step());
-    if (!row) return history;
-    ISOPOP_TRY_ASSIGN(v1::WorkerVersion version, read_version(rows));
-    history.versions.push_back(std::move(version));
+  ISOPOP_TRY(existing(worker));
+  History history;
+  ISOPOP_TRY_ASSIGN(const std::optional<v1::Deployment> live, deployments_.live(worker));
+  if (live) history.live_number = live->shares(0).number();
+  ISOPOP_TRY_ASSIGN(history.versions, versions_.list(worker));
+  return history;
+}
+
+Result<v1::WorkerVersion> Registry::version(const std::string& worker, std::uint64_t number) {
+  ISOPOP_TRY(existing(worker));
+  if (number == 0) {
+    ISOPOP_TRY_ASSIGN(const std::optional<v1::Deployment> live, deployments_.live(worker));
+    if (!live) return not_found(fmt::format("no version of {} is live", worker));
+    number = live->shares(0).number();
   }
+  ISOPOP_TRY_ASSIGN(std::optional<v1::WorkerVersion> version, versions_.find(worker, number));
+  if (!version) return not_found(fmt::format("there is no {} v{}", worker, number));
+  return *std::move(version);
 }
 
 Result<std::string> Registry::bundle(const std::string& sha256) {
-  ISOPOP_TRY_ASSIGN(Statement rows,
-                    database_->prepare("SELECT bytes FROM bundles WHERE sha256 = ?1"));
-  rows.bind(1, sha256);
-  ISOPOP_TRY_ASSIGN(const bool row, rows.step());
-  if (!row) return not_found(fmt::format("there is no bundle {}", in_quotes(sha256)));
-  std::string bytes = rows.text(0);
-  if (sha256_hex(bytes) != sha256) {
-    return Error{
-        ErrorCode::kDataLoss,
-        fmt::format("bundle {} is damaged in the database; deploy its worker again", sha256)};
-  }
-  return bytes;
+  return versions_.bundle(sha256);
 }
 
 Result<std::set<std::string>> Registry::known_pops() {
@@ -227,25 +255,26 @@ Result<void> Registry::remember_pops(const std::set<std::string>& ids) {
   return transaction.commit();
 }
 
-Result<std::optional<v1::WorkerVersion>> Registry::live_version(const std::string& worker) {
-  ISOPOP_TRY_ASSIGN(Statement rows,
-                    database_->prepare(
-                        fmt::format("SELECT {} FROM workers w JOIN versions v ON v.worker = w.name "
-                                    "AND v.number = w.live_number WHERE w.name = ?1",
-                                    kVersionColumns)));
-  rows.bind(1, worker);
-  ISOPOP_TRY_ASSIGN(const bool row, rows.step());
-  if (!row) return std::optional<v1::WorkerVersion>();
-  ISOPOP_TRY_ASSIGN(v1::WorkerVersion version, read_version(rows));
-  return std::optional(std::move(version));
+Result<WorkerTable::Row> Registry::row_of(const std::string& worker) {
+  ISOPOP_TRY_ASSIGN(std::optional<WorkerTable::Row> row, workers_.find(worker));
+  return row ? *std::move(row) : WorkerTable::Row{.name = worker};
 }
 
-Result<std::uint64_t> Registry::last_number(const std::string& worker) {
-  ISOPOP_TRY_ASSIGN(Statement rows,
-                    database_->prepare("SELECT last_number FROM workers WHERE name = ?1"));
-  rows.bind(1, worker);
-  ISOPOP_TRY_ASSIGN(const bool row, rows.step());
-  return row ? static_cast<std::uint64_t>(rows.number(0)) : std::uint64_t{0};
+Result<WorkerTable::Row> Registry::existing(const std::string& worker) {
+  ISOPOP_TRY_ASSIGN(std::optional<WorkerTable::Row> row, workers_.find(worker));
+  if (!row || row->deleted) {
+    return not_found(fmt::format("there is no worker {}", in_quotes(worker)));
+  }
+  return *std::move(row);
+}
+
+Result<void> Registry::audit(const Actor& actor, std::string action, std::string object,
+                             const std::string& detail_json) {
+  return AuditLog(*database_, clock_)
+      .append({.actor = actor,
+               .action = std::move(action),
+               .object = std::move(object),
+               .detail_json = detail_json});
 }
 
 }  // namespace isopop::control

@@ -28,9 +28,12 @@ ControlLoop::ControlLoop(asio::io_context& io, const Clock& clock, Store& store,
       remembered_at_(clock.now()) {}
 
 Result<void> ControlLoop::load() {
-  ISOPOP_TRY_ASSIGN(const std::vector<Registry::Listed> workers,
-                    store_.call([](Registry& registry) { return registry.workers(); }));
-  for (const Registry::Listed& worker : workers) distributor_.set_live(worker.live, clock_.now());
+  ISOPOP_TRY_ASSIGN(const std::vector<CurrentWorker> workers,
+                    store_.call([](Registry& registry) { return registry.all_current(); }));
+  for (const CurrentWorker& worker : workers) {
+    if (!worker.base) continue;
+    distributor_.set_live(worker.versions.at(worker.base->shares(0).number()), clock_.now());
+  }
   ISOPOP_TRY_ASSIGN(awaited_pops_,
                     store_.call([](Registry& registry) { return registry.known_pops(); }));
   remembered_pops_ = awaited_pops_;

@@ -63,7 +63,7 @@ grpc::ServerUnaryReactor* ControlService::DeleteWorker(grpc::CallbackServerConte
                                                        v1::DeleteWorkerResponse* /*response*/) {
   grpc::ServerUnaryReactor* call = context->DefaultReactor();
   on_store(*call, [this, call, worker = request->worker()](Registry& registry) {
-    const Result<void> removed = registry.remove(worker);
+    const Result<void> removed = registry.remove(worker, {});
     if (!removed.ok()) return call->Finish(rpc::to_status(removed.error()));
     loop_.post([this, call, worker] {
       log_info("{} was deleted", worker);

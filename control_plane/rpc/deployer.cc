@@ -30,9 +30,10 @@ Error describe(const v1::WorkerError& fault) {
   return invalid_argument(fmt::format("{}{}", place, fault.message()));
 }
 
-v1::DeployResponse response_of(Registry::Outcome outcome) {
+v1::DeployResponse response_of(Registry::Deployed outcome) {
   v1::DeployResponse response;
   *response.mutable_version() = std::move(outcome.version);
+  *response.mutable_deployment() = std::move(outcome.deployment);
   response.set_unchanged(outcome.unchanged);
   return response;
 }
@@ -108,11 +109,13 @@ Deployer::Outcome Deployer::run(const Upload& upload) {
                           .settings = start.settings(),
                           .bundle = std::move(bundle).value(),
                           .author = start.author(),
-                          .message = start.message()};
+                          .message = start.message(),
+                          .tag = start.tag()};
 
   // Asked before the check, so that a conflict is known at once; the commit asks again.
-  Result<Registry::Outcome> preview =
-      store_.call([&wanted](Registry& registry) { return registry.preview(wanted); });
+  Result<Registry::Deployed> preview = store_.call([&](Registry& registry) {
+    return registry.deploy(wanted, {}, std::nullopt, Write::kDryRun, {});
+  });
   if (!preview.ok()) return refused(preview.error());
   if (preview.value().unchanged) return response_of(std::move(preview).value());
 
@@ -126,14 +129,15 @@ Deployer::Outcome Deployer::run(const Upload& upload) {
     return DeployFailure{.error = describe(*fault), .fault = fault};
   }
   if (start.dry_run()) return response_of(std::move(preview).value());
-  Result<Registry::Outcome> committed = commit(wanted);
+  Result<Registry::Deployed> committed = commit(wanted);
   if (!committed.ok()) return refused(committed.error());
   return response_of(std::move(committed).value());
 }
 
-Result<Registry::Outcome> Deployer::commit(const NewVersion& wanted) {
+Result<Registry::Deployed> Deployer::commit(const NewVersion& wanted) {
   return store_.call([this, &wanted](Registry& registry) {
-    Result<Registry::Outcome> outcome = registry.deploy(wanted);
+    Result<Registry::Deployed> outcome =
+        registry.deploy(wanted, {}, std::nullopt, Write::kKeep, {});
     if (outcome.ok() && !outcome.value().unchanged) {
       // Posted from the store's thread: the loop hears of versions in the order of their commits.
       loop_.post([this, version = outcome.value().version, committed_at = SystemClock().now()] {

@@ -79,7 +79,7 @@ class Deployer final {
  private:
   using Outcome = std::variant<v1::DeployResponse, DeployFailure>;
   [[nodiscard]] Outcome run(const Upload& upload);
-  [[nodiscard]] Result<Registry::Outcome> commit(const NewVersion& wanted);
+  [[nodiscard]] Result<Registry::Deployed> commit(const NewVersion& wanted);
 
   ControlLoop& loop_;
   Store& store_;

@@ -1,6 +1,5 @@
 #include "control_plane/registry/registry.h"
 
-#include <fcntl.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -9,10 +8,12 @@
 #include <string>
 #include <utility>
 
-#include "common/files/files.h"
+#include "control_plane/audit/audit_log.h"
 #include "control_plane/registry/schema.h"
 #include "control_plane/registry/state_lock.h"
 #include "control_plane/registry/store.h"
+#include "control_plane/registry/version_signature.h"
+#include "tests/unit/control_plane/registry_fixture.h"
 
 namespace isopop::control {
 namespace {
@@ -20,45 +21,7 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-class RegistryTest : public ::testing::Test {
- protected:
-  void SetUp() override { reopen(); }
-
-  void reopen() {
-    registry_.reset();
-    Result<std::unique_ptr<Registry>> opened = Registry::open(path(), clock_);
-    ASSERT_TRUE(opened.ok()) << opened.error().message;
-    registry_ = std::move(opened).value();
-  }
-
-  [[nodiscard]] std::filesystem::path path() const { return folder_.path() / "control.db"; }
-
-  static NewVersion version_of(const std::string& worker, const std::string& code,
-                               std::vector<std::string> routes = {}) {
-    v1::Bundle bundle;
-    bundle.set_main_module("index.js");
-    v1::Module& module = *bundle.add_modules();
-    module.set_name("index.js");
-    module.set_type(v1::MODULE_TYPE_ES_MODULE);
-    module.set_content(code);
-    return {.worker = worker,
-            .routes = std::move(routes),
-            .settings = {},
-            .bundle = canonical_bundle(bundle, {}).value(),
-            .author = "tester",
-            .message = "why"};
-  }
-
-  Registry::Outcome deploy(const NewVersion& wanted) {
-    Result<Registry::Outcome> outcome = registry_->deploy(wanted);
-    EXPECT_TRUE(outcome.ok()) << (outcome.ok() ? "" : outcome.error().message);
-    return outcome.ok() ? outcome.value() : Registry::Outcome{};
-  }
-
-  TempFolder folder_ = TempFolder::create("isopop-registry-").value();
-  ManualClock clock_{from_unix_ms(1'795'000'000'000)};
-  std::unique_ptr<Registry> registry_;
-};
+using RegistryTest = RegistryFixture;
 
 TEST_F(RegistryTest, NumbersVersionsFromOne) {
   EXPECT_EQ(deploy(version_of("a", "1")).version.number(), 1U);
@@ -69,7 +32,9 @@ TEST_F(RegistryTest, NumbersVersionsFromOne) {
 TEST_F(RegistryTest, KeepsEverythingAcrossARestart) {
   NewVersion wanted = version_of("a", "code", {"a.example/*", "b.example/x"});
   wanted.settings.set_isolation(v1::ISOLATION_WARM);
+  wanted.tag = "v1.4.2";
   const v1::WorkerVersion deployed = deploy(wanted).version;
+  EXPECT_EQ(deployed.tag(), "v1.4.2");
   reopen();
   const auto workers = registry_->workers().value();
   ASSERT_EQ(workers.size(), 1U);
@@ -80,45 +45,203 @@ TEST_F(RegistryTest, KeepsEverythingAcrossARestart) {
 
 TEST_F(RegistryTest, ChangesNothingForTheSameVersion) {
   const v1::WorkerVersion first = deploy(version_of("a", "1", {"a.example/*"})).version;
-  const Registry::Outcome again = deploy(version_of("a", "1", {"a.example/*"}));
+  const Registry::Deployed again = deploy(version_of("a", "1", {"a.example/*"}));
   EXPECT_TRUE(again.unchanged);
   EXPECT_EQ(again.version.id(), first.id());
+  EXPECT_EQ(again.deployment.number(), 1U);
+  EXPECT_EQ(registry_->newest_deployment("a").value(), 1U);
   EXPECT_FALSE(deploy(version_of("a", "1", {"b.example/*"})).unchanged);
   NewVersion warm = version_of("a", "1", {"b.example/*"});
   warm.settings.set_isolation(v1::ISOLATION_WARM);
   EXPECT_FALSE(deploy(warm).unchanged);
 }
 
-TEST_F(RegistryTest, PreviewChangesNothing) {
-  EXPECT_EQ(registry_->preview(version_of("a", "1")).value().version.number(), 1U);
+TEST_F(RegistryTest, DryRunAnswersTheSameAndChangesNothing) {
+  const Registry::Deployed dry =
+      registry_->deploy(version_of("a", "1"), {}, 0, Write::kDryRun, actor_).value();
+  EXPECT_EQ(dry.version.number(), 1U);
+  EXPECT_EQ(dry.deployment.number(), 1U);
+  EXPECT_EQ(dry.deployment.state(), v1::DEPLOYMENT_STATE_LIVE);
   EXPECT_TRUE(registry_->workers().value().empty());
+  EXPECT_TRUE(AuditLog(registry_->database(), clock_).list({}).value().empty());
+}
+
+TEST_F(RegistryTest, NewTagIsANewVersionAndNewWordsAreNot) {
+  NewVersion wanted = version_of("a", "1");
+  deploy(wanted);
+  wanted.message = "another";
+  EXPECT_TRUE(deploy(wanted).unchanged);
+  wanted.tag = "v2";
+  EXPECT_EQ(deploy(wanted).version.number(), 2U);
+  wanted.tag.clear();
+  EXPECT_TRUE(deploy(wanted).unchanged);
+}
+
+TEST_F(RegistryTest, UploadKeepsAVersionAndDeploysNothing) {
+  EXPECT_EQ(upload(version_of("a", "1")).number(), 1U);
+  EXPECT_TRUE(registry_->all_current().value().empty());
+  const auto workers = registry_->workers().value();
+  ASSERT_EQ(workers.size(), 1U);
+  EXPECT_EQ(workers[0].live.worker(), "a");
+  EXPECT_EQ(workers[0].live.number(), 0U);
+  EXPECT_EQ(workers[0].versions, 1U);
+  EXPECT_FALSE(workers[0].deployment);
+  EXPECT_EQ(registry_->versions("a").value().live_number, 0U);
+  EXPECT_EQ(registry_->version("a", 0).error().code, ErrorCode::kNotFound);
+  // The same again is the same version; deployed, it becomes the first deployment.
+  EXPECT_EQ(upload(version_of("a", "1")).number(), 1U);
+  const Registry::Deployed deployed = deploy(version_of("a", "1"));
+  EXPECT_EQ(deployed.version.number(), 1U);
+  EXPECT_FALSE(deployed.unchanged);
+  EXPECT_EQ(deployed.deployment.number(), 1U);
+}
+
+TEST_F(RegistryTest, ContentOfTheNewestVersionIsDeployedAgainAsThatVersion) {
+  deploy(version_of("a", "1"));
+  deploy(version_of("a", "2"));
+  ASSERT_TRUE(roll_back("a").ok());
+  EXPECT_EQ(live_number("a"), 1U);
+  const Registry::Deployed again = deploy(version_of("a", "2"));
+  EXPECT_FALSE(again.unchanged);
+  EXPECT_EQ(again.version.number(), 2U);
+  EXPECT_EQ(again.deployment.number(), 4U);
+  EXPECT_EQ(registry_->versions("a").value().versions.size(), 2U);
+}
+
+TEST_F(RegistryTest, DeletesAVersionThatNobodyNeeds) {
+  deploy(version_of("a", "1"));
+  const std::string sha = registry_->version("a", 1).value().bundle_sha256();
+  deploy(version_of("a", "2"));
+  ASSERT_TRUE(registry_->remove_version("a", 1, actor_).ok());
+  EXPECT_EQ(registry_->version("a", 1).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(registry_->bundle(sha).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(registry_->remove_version("a", 1, actor_).error().code, ErrorCode::kNotFound);
+  // Nothing to go back to either, and its number is not given again.
+  EXPECT_EQ(roll_back("a").error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(deploy(version_of("a", "3")).version.number(), 3U);
+  ASSERT_TRUE(deploy(version_of("a", "4")).version.number() == 4U);
+}
+
+TEST_F(RegistryTest, NumberOfTheNewestVersionIsNotGivenAgainAfterItsDeletion) {
+  deploy(version_of("a", "1"));
+  EXPECT_EQ(upload(version_of("a", "2")).number(), 2U);
+  ASSERT_TRUE(registry_->remove_version("a", 2, actor_).ok());
+  EXPECT_EQ(upload(version_of("a", "2")).number(), 3U);
+}
+
+TEST_F(RegistryTest, DeletedVersionLeavesCodeThatOthersShare) {
+  const std::string sha = deploy(version_of("a", "same")).version.bundle_sha256();
+  deploy(version_of("b", "same"));
+  deploy(version_of("a", "other"));
+  ASSERT_TRUE(registry_->remove_version("a", 1, actor_).ok());
+  EXPECT_TRUE(registry_->bundle(sha).ok());
+}
+
+TEST_F(RegistryTest, VersionInUseIsNotDeleted) {
+  deploy(version_of("a", "1"));
+  const Result<void> refused = registry_->remove_version("a", 1, actor_);
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, ErrorCode::kFailedPrecondition);
+  EXPECT_THAT(refused.error().message, HasSubstr("in use by deployment 1"));
+  deploy(version_of("a", "2"), waved());
+  EXPECT_FALSE(registry_->remove_version("a", 1, actor_).ok());
+  EXPECT_FALSE(registry_->remove_version("a", 2, actor_).ok());
+}
+
+TEST_F(RegistryTest, SignsEveryVersion) {
+  const pki::SigningKey key = pki::SigningKey::generate().value();
+  const pki::VerifyKey check = pki::VerifyKey::from_pem(key.public_pem()).value();
+  const auto is_signed = [&](const v1::WorkerVersion& version) {
+    return check.verify(signed_bytes_of(version), version.signature());
+  };
+  deploy(version_of("a", "1"));
+  EXPECT_TRUE(registry_->version("a", 1).value().signature().empty());
+  // Those from before there was a key are signed when one comes.
+  reopen(&key);
+  EXPECT_TRUE(is_signed(registry_->version("a", 1).value()));
+  NewVersion wanted = version_of("a", "2", {"a.example/*"});
+  for (const char* name : {"B", "A"}) wanted.settings.add_variables()->set_name(name);
+  EXPECT_TRUE(is_signed(deploy(wanted).version));
+  reopen(&key);
+  EXPECT_TRUE(is_signed(registry_->version("a", 2).value()));
+  v1::WorkerVersion forged = registry_->version("a", 2).value();
+  forged.set_bundle_sha256(std::string(64, '0'));
+  EXPECT_FALSE(is_signed(forged));
+}
+
+TEST_F(RegistryTest, SignsAnewWithANewKey) {
+  const pki::SigningKey old_key = pki::SigningKey::generate().value();
+  const pki::SigningKey new_key = pki::SigningKey::generate().value();
+  reopen(&old_key);
+  deploy(version_of("a", "1"));
+  reopen(&new_key);
+  const v1::WorkerVersion version = registry_->version("a", 1).value();
+  EXPECT_TRUE(pki::VerifyKey::from_pem(new_key.public_pem())
+                  .value()
+                  .verify(signed_bytes_of(version), version.signature()));
+}
+
+TEST_F(RegistryTest, EveryChangeIsInTheAuditLog) {
+  deploy(version_of("a", "1"));
+  deploy(version_of("a", "2"), waved());
+  ASSERT_TRUE(bring(registry_->deployment("a", 2).value(), v1::DEPLOYMENT_STATE_LIVE).ok());
+  ASSERT_TRUE(roll_back("a").ok());
+  ASSERT_TRUE(registry_->remove_version("a", 2, actor_).ok());
+  ASSERT_TRUE(registry_->remove("a", actor_).ok());
+  AuditLog log(registry_->database(), clock_);
+  std::vector<std::string> entries;
+  for (const AuditLog::Entry& entry : log.list({}).value()) {
+    EXPECT_EQ(entry.event.actor.name, "token:test");
+    entries.push_back(entry.event.action + " " + entry.event.object);
+  }
+  EXPECT_THAT(
+      entries,
+      ElementsAre("worker.delete worker/a", "version.delete worker/a/version/2",
+                  "deployment.rollback worker/a/deployment/3",
+                  "deployment.live worker/a/deployment/2",
+                  "deployment.create worker/a/deployment/2", "version.upload worker/a/version/2",
+                  "deployment.create worker/a/deployment/1", "version.upload worker/a/version/1"));
+  EXPECT_EQ(log.first_damaged().value(), 0U);
+}
+
+TEST_F(RegistryTest, AuditLogHoldsNoValuesOfVariables) {
+  NewVersion wanted = version_of("a", "1");
+  v1::Variable& variable = *wanted.settings.add_variables();
+  variable.set_name("TOKEN");
+  variable.set_text("hunter2");
+  wanted.message = "caf\xe9";
+  deploy(wanted);
+  for (const AuditLog::Entry& entry : AuditLog(registry_->database(), clock_).list({}).value()) {
+    EXPECT_THAT(entry.event.detail_json, ::testing::Not(HasSubstr("hunter2")));
+  }
 }
 
 TEST_F(RegistryTest, RouteBelongsToOneWorker) {
   deploy(version_of("a", "1", {"shop.example/*"}));
-  const auto refused = registry_->deploy(version_of("b", "1", {"x.example/*", "shop.example/*"}));
+  const auto refused = registry_->deploy(version_of("b", "1", {"x.example/*", "shop.example/*"}),
+                                         {}, std::nullopt, Write::kKeep, actor_);
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, ErrorCode::kAlreadyExists);
   EXPECT_THAT(refused.error().message, HasSubstr("belongs to worker a"));
   EXPECT_THAT(refused.error().message, HasSubstr("shop.example/*"));
   // Nothing of the refused one is left.
   EXPECT_EQ(registry_->versions("b").error().code, ErrorCode::kNotFound);
-  EXPECT_TRUE(registry_->deploy(version_of("c", "1", {"x.example/*"})).ok());
+  EXPECT_EQ(deploy(version_of("c", "1", {"x.example/*"})).version.number(), 1U);
 }
 
 TEST_F(RegistryTest, RouteThatANewVersionLeavesOutIsFree) {
   deploy(version_of("a", "1", {"shop.example/*"}));
   deploy(version_of("a", "2", {}));
-  EXPECT_TRUE(registry_->deploy(version_of("b", "1", {"shop.example/*"})).ok());
+  EXPECT_EQ(deploy(version_of("b", "1", {"shop.example/*"})).version.number(), 1U);
 }
 
 TEST_F(RegistryTest, RemovalFreesRoutesAndNeverGivesANumberTwice) {
   deploy(version_of("a", "1", {"shop.example/*"}));
-  ASSERT_TRUE(registry_->remove("a").ok());
+  ASSERT_TRUE(registry_->remove("a", actor_).ok());
   EXPECT_TRUE(registry_->workers().value().empty());
   EXPECT_EQ(registry_->versions("a").error().code, ErrorCode::kNotFound);
-  EXPECT_EQ(registry_->remove("a").error().code, ErrorCode::kNotFound);
-  EXPECT_TRUE(registry_->deploy(version_of("b", "1", {"shop.example/*"})).ok());
+  EXPECT_EQ(registry_->remove("a", actor_).error().code, ErrorCode::kNotFound);
+  EXPECT_EQ(deploy(version_of("b", "1", {"shop.example/*"})).version.number(), 1U);
   EXPECT_EQ(deploy(version_of("a", "1")).version.number(), 2U);
 }
 
@@ -200,18 +323,6 @@ TEST_F(RegistryTest, DatabaseOfAnotherProgramIsLeftAlone) {
   const auto opened = Registry::open(other, clock_);
   ASSERT_FALSE(opened.ok());
   EXPECT_EQ(opened.error().code, ErrorCode::kFailedPrecondition);
-}
-
-TEST_F(RegistryTest, OlderSchemaIsBroughtUpToDate) {
-  const v1::WorkerVersion deployed = deploy(version_of("a", "1")).version;
-  registry_.reset();
-  {
-    const auto database = Database::open(path()).value();
-    ASSERT_TRUE(database->execute("DROP TABLE pops; PRAGMA user_version = 1").ok());
-  }
-  reopen();
-  EXPECT_TRUE(registry_->remember_pops({"AMS"}).ok());
-  EXPECT_EQ(registry_->workers().value()[0].live.id(), deployed.id());
 }
 
 TEST_F(RegistryTest, StoreRunsTasksInOrderAndAllOfThem) {
