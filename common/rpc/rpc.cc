@@ -20,6 +20,8 @@ constexpr int kReconnectMaxMs = 5'000;
 // gRPC gives each attempt to connect as long as the "least back-off": less, and a machine that is
 // starting hundreds of processes never gets through.
 constexpr int kConnectTimeoutMs = 10'000;
+// A value of a KV namespace may have 25 MiB; everything else is far smaller.
+constexpr int kMessageBytesMax = 28 << 20;
 
 // "127.0.0.1:7070" -> "127.0.0.1"
 std::string host_of(const std::string& address) {
@@ -55,6 +57,7 @@ std::shared_ptr<grpc::Channel> connect(const std::string& address, const TlsFile
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMaxMs);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
   return grpc::CreateCustomChannel(address, channel_credentials(tls), arguments);
 }
 
@@ -68,6 +71,7 @@ Result<std::unique_ptr<Server>> Server::create(const std::string& address,
   // Without SO_REUSEPORT a second server on the address fails instead of taking half the calls.
   builder.AddChannelArgument(GRPC_ARG_ALLOW_REUSEPORT, 0);
   builder.AddChannelArgument(GRPC_ARG_HTTP2_MIN_RECV_PING_INTERVAL_WITHOUT_DATA_MS, 5'000);
+  builder.SetMaxReceiveMessageSize(kMessageBytesMax);
   builder.AddListeningPort(address, server_credentials(tls), &port);
   for (grpc::Service* service : services) builder.RegisterService(service);
   std::unique_ptr<grpc::Server> server = builder.BuildAndStart();
