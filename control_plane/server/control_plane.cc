@@ -23,6 +23,7 @@
 #include "control_plane/rpc/control_service.h"
 #include "control_plane/rpc/deployer.h"
 #include "control_plane/rpc/distribution_service.h"
+#include "control_plane/rpc/kv_service.h"
 
 namespace isopop::control {
 namespace {
@@ -61,6 +62,7 @@ class ControlPlane final {
                   {.check = {.executor = options.executor}, .bundle_limits = {}}),
         control_(loop_, deployer_),
         distribution_(loop_),
+        kv_(io_, clock_, loop_, authorizer_),
         signals_(io_, SIGTERM, SIGINT),
         work_(io_.get_executor()) {}
 
@@ -71,7 +73,7 @@ class ControlPlane final {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     ISOPOP_TRY_ASSIGN(
-        grpc_, rpc::Server::create(options.listen, {&control_, &distribution_}, options.tls));
+        grpc_, rpc::Server::create(options.listen, {&control_, &distribution_, &kv_}, options.tls));
     loop_.start_ticking();
     wait_for_signal();
     log_info("listening on {} (gRPC{}) and {} (HTTP)", grpc_->address(),
@@ -121,6 +123,7 @@ class ControlPlane final {
   Deployer deployer_;
   ControlService control_;
   DistributionService distribution_;
+  KvService kv_;
   std::unique_ptr<StatusEndpoint> http_;
   std::unique_ptr<rpc::Server> grpc_;
   asio::signal_set signals_;
