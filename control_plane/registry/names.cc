@@ -67,7 +67,41 @@ Result<void> check_path(std::string_view pattern, std::string_view path) {
   return {};
 }
 
+enum class Lines { kOne, kMany };
+
+struct Words {
+  std::string_view what;
+  std::size_t bytes_max;
+  Lines lines;
+};
+
+Result<void> check_words(const Words& rule, std::string_view text) {
+  if (text.size() > rule.bytes_max) {
+    return invalid_argument(fmt::format("the {} has {} bytes; at most {} are allowed", rule.what,
+                                        text.size(), rule.bytes_max));
+  }
+  const bool clean = std::all_of(text.begin(), text.end(), [&rule](char c) {
+    const bool is_control = static_cast<unsigned char>(c) < ' ' || c == '\x7f';
+    return !is_control || (rule.lines == Lines::kMany && (c == '\n' || c == '\t'));
+  });
+  if (clean) return {};
+  return invalid_argument(
+      fmt::format("the {} {} must not hold control characters", rule.what, in_quotes(text)));
+}
+
 }  // namespace
+
+Result<void> check_author(std::string_view author) {
+  return check_words({"author", kAuthorBytesMax, Lines::kOne}, author);
+}
+
+Result<void> check_message(std::string_view message) {
+  return check_words({"message", kMessageBytesMax, Lines::kMany}, message);
+}
+
+Result<void> check_tag(std::string_view tag) {
+  return check_words({"tag", kTagBytesMax, Lines::kOne}, tag);
+}
 
 std::string in_quotes(std::string_view text) {
   constexpr std::size_t kShownMax = 80;

@@ -28,6 +28,15 @@ inline constexpr std::size_t kRouteBytesMax = 2048;
 [[nodiscard]] Result<std::vector<std::string>> canonical_routes(
     const std::vector<std::string>& patterns);
 
+// What people write about a change, and who they are: at most so many bytes, of one line or of
+// several, and no other control characters.
+inline constexpr std::size_t kAuthorBytesMax = 256;
+inline constexpr std::size_t kMessageBytesMax = 4096;
+inline constexpr std::size_t kTagBytesMax = 128;
+[[nodiscard]] Result<void> check_author(std::string_view author);
+[[nodiscard]] Result<void> check_message(std::string_view message);
+[[nodiscard]] Result<void> check_tag(std::string_view tag);
+
 // For messages: at most 80 bytes, what is not printable ASCII shown as \xNN.
 [[nodiscard]] std::string in_quotes(std::string_view text);
 

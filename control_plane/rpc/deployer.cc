@@ -8,13 +8,13 @@
 #include "common/log/log.h"
 #include "common/text/text.h"
 #include "common/units/units.h"
+#include "control_plane/kv/kv_table.h"
+#include "control_plane/registry/deployment_rules.h"
 #include "control_plane/registry/names.h"
+#include "control_plane/rpc/publish.h"
 
 namespace isopop::control {
 namespace {
-
-constexpr std::size_t kAuthorBytesMax = 256;
-constexpr std::size_t kMessageBytesMax = 4096;
 
 DeployFailure invalid_worker(const Error& error) {
   v1::WorkerError fault;
@@ -30,12 +30,13 @@ Error describe(const v1::WorkerError& fault) {
   return invalid_argument(fmt::format("{}{}", place, fault.message()));
 }
 
-v1::DeployResponse response_of(Registry::Deployed outcome) {
-  v1::DeployResponse response;
-  *response.mutable_version() = std::move(outcome.version);
-  *response.mutable_deployment() = std::move(outcome.deployment);
-  response.set_unchanged(outcome.unchanged);
-  return response;
+Result<void> check_bindings(Registry& registry, const v1::WorkerSettings& settings) {
+  const SystemClock clock;
+  KvTable namespaces(registry.database(), clock);
+  for (const v1::KvBinding& binding : settings.kv()) {
+    ISOPOP_TRY(namespaces.check_namespace(binding.namespace_()).with_context(binding.name()));
+  }
+  return {};
 }
 
 }  // namespace
@@ -59,11 +60,10 @@ Result<void> Deployer::check_start(const v1::DeployRequest::Start& start) const 
   ISOPOP_TRY(check_worker_name(start.worker()));
   ISOPOP_TRY(canonical_routes({start.routes().begin(), start.routes().end()}));
   ISOPOP_TRY(check_settings(start.settings()));
-  if (start.author().size() > kAuthorBytesMax || start.message().size() > kMessageBytesMax) {
-    return invalid_argument(fmt::format("author and message may have {} and {} bytes",
-                                        kAuthorBytesMax, kMessageBytesMax));
-  }
-  return {};
+  ISOPOP_TRY(check_author(start.author()));
+  ISOPOP_TRY(check_message(start.message()));
+  ISOPOP_TRY(check_tag(start.tag()));
+  return check_plan_size(start.plan());
 }
 
 std::unique_ptr<Deployer::UploadSlot> Deployer::begin_upload() {
@@ -108,16 +108,14 @@ Deployer::Outcome Deployer::run(const Upload& upload) {
                           .routes = std::move(routes).value(),
                           .settings = start.settings(),
                           .bundle = std::move(bundle).value(),
-                          .author = start.author(),
+                          .author = start.author().empty() ? upload.actor.name : start.author(),
                           .message = start.message(),
                           .tag = start.tag()};
 
   // Asked before the check, so that a conflict is known at once; the commit asks again.
-  Result<Registry::Deployed> preview = store_.call([&](Registry& registry) {
-    return registry.deploy(wanted, {}, std::nullopt, Write::kDryRun, {});
-  });
+  Result<v1::DeployResponse> preview = ask(upload, wanted, Write::kDryRun);
   if (!preview.ok()) return refused(preview.error());
-  if (preview.value().unchanged) return response_of(std::move(preview).value());
+  if (preview.value().unchanged()) return std::move(preview).value();
 
   const Result<std::optional<v1::WorkerError>> checked =
       check_worker(options_.check, wanted.bundle.bytes);
@@ -128,27 +126,49 @@ Deployer::Outcome Deployer::run(const Upload& upload) {
   if (const std::optional<v1::WorkerError>& fault = checked.value()) {
     return DeployFailure{.error = describe(*fault), .fault = fault};
   }
-  if (start.dry_run()) return response_of(std::move(preview).value());
-  Result<Registry::Deployed> committed = commit(wanted);
+  if (start.dry_run()) return std::move(preview).value();
+  Result<v1::DeployResponse> committed = ask(upload, wanted, Write::kKeep);
   if (!committed.ok()) return refused(committed.error());
-  return response_of(std::move(committed).value());
+  return std::move(committed).value();
 }
 
-Result<Registry::Deployed> Deployer::commit(const NewVersion& wanted) {
-  return store_.call([this, &wanted](Registry& registry) {
-    Result<Registry::Deployed> outcome =
-        registry.deploy(wanted, {}, std::nullopt, Write::kKeep, {});
-    if (outcome.ok() && !outcome.value().unchanged) {
-      // Posted from the store's thread: the loop hears of versions in the order of their commits.
-      loop_.post([this, version = outcome.value().version, committed_at = SystemClock().now()] {
-        log_info("{} v{} is live ({}, bundle {})", version.worker(), version.number(),
-                 format_bytes(version.bundle_bytes()), version.bundle_sha256().substr(0, 12));
-        loop_.distributor().set_live(version, committed_at);
-        loop_.apply_effects();
-      });
-    }
-    return outcome;
+Result<v1::DeployResponse> Deployer::ask(const Upload& upload, const NewVersion& wanted,
+                                         Write write) {
+  return store_.call([this, &upload, &wanted, write](Registry& registry) {
+    const Result<void> bound = check_bindings(registry, wanted.settings);
+    if (!bound.ok()) return Result<v1::DeployResponse>(bound.error());
+    return upload.start.upload_only() ? keep(registry, upload, wanted, write)
+                                      : deploy(registry, upload, wanted, write);
   });
+}
+
+Result<v1::DeployResponse> Deployer::keep(Registry& registry, const Upload& upload,
+                                          const NewVersion& wanted, Write write) {
+  ISOPOP_TRY_ASSIGN(Registry::Uploaded uploaded,
+                    registry.upload(wanted, upload.expected, write, upload.actor));
+  v1::DeployResponse response;
+  *response.mutable_version() = std::move(uploaded.version);
+  response.set_unchanged(uploaded.unchanged);
+  return response;
+}
+
+Result<v1::DeployResponse> Deployer::deploy(Registry& registry, const Upload& upload,
+                                            const NewVersion& wanted, Write write) {
+  ISOPOP_TRY_ASSIGN(
+      Registry::Deployed deployed,
+      registry.deploy(wanted, upload.start.plan(), upload.expected, write, upload.actor));
+  if (write == Write::kKeep && !deployed.unchanged) {
+    log_info("{} v{} is committed as deployment {} ({}, bundle {})", wanted.worker,
+             deployed.version.number(), deployed.deployment.number(),
+             format_bytes(deployed.version.bundle_bytes()),
+             deployed.version.bundle_sha256().substr(0, 12));
+    publish(loop_, registry, wanted.worker);
+  }
+  v1::DeployResponse response;
+  *response.mutable_version() = std::move(deployed.version);
+  *response.mutable_deployment() = std::move(deployed.deployment);
+  response.set_unchanged(deployed.unchanged);
+  return response;
 }
 
 }  // namespace isopop::control

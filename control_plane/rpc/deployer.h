@@ -11,6 +11,7 @@
 
 #include "common/metrics/metrics_registry.h"
 #include "common/result/result.h"
+#include "control_plane/access/actor.h"
 #include "control_plane/registry/bundle.h"
 #include "control_plane/registry/worker_check.h"
 #include "control_plane/rpc/control_loop.h"
@@ -24,9 +25,10 @@ struct DeployFailure {
   std::optional<v1::WorkerError> fault;
 };
 
-// Takes an upload to a live version: rules, conflicts, the check of the code in a process of its
-// own, the commit, and the news to the loop. Runs on threads of its own, a few at once, so that a
-// worker that takes long to check keeps nobody but other deployments waiting.
+// Takes an upload to a version and, unless that is all, to a deployment of it: rules, conflicts,
+// the check of the code in a process of its own, the commit, and the news to the loop. Runs on
+// threads of its own, a few at once, so that a worker that takes long to check keeps nobody but
+// other deployments waiting.
 class Deployer final {
  public:
   struct Options {
@@ -39,6 +41,8 @@ class Deployer final {
   struct Upload {
     v1::DeployRequest::Start start;
     std::string bundle;
+    Actor actor;
+    ExpectedDeployment expected;  // what it was when the upload began
   };
   // Called on the loop or, when turned away, at once.
   using Done = std::function<void(std::variant<v1::DeployResponse, DeployFailure>)>;
@@ -79,7 +83,14 @@ class Deployer final {
  private:
   using Outcome = std::variant<v1::DeployResponse, DeployFailure>;
   [[nodiscard]] Outcome run(const Upload& upload);
-  [[nodiscard]] Result<Registry::Deployed> commit(const NewVersion& wanted);
+  // Of the kept version, and of the deployment if there is to be one.
+  [[nodiscard]] Result<v1::DeployResponse> ask(const Upload& upload, const NewVersion& wanted,
+                                               Write write);
+  // On the store's thread.
+  [[nodiscard]] static Result<v1::DeployResponse> keep(Registry& registry, const Upload& upload,
+                                                       const NewVersion& wanted, Write write);
+  [[nodiscard]] Result<v1::DeployResponse> deploy(Registry& registry, const Upload& upload,
+                                                  const NewVersion& wanted, Write write);
 
   ControlLoop& loop_;
   Store& store_;

@@ -60,7 +60,7 @@ class ControlPlane final {
         loop_(io_, clock_, store_, metrics_),
         deployer_(loop_, store_, metrics_,
                   {.check = {.executor = options.executor}, .bundle_limits = {}}),
-        control_(loop_, deployer_),
+        control_(loop_, deployer_, authorizer_),
         distribution_(loop_),
         kv_(io_, clock_, loop_, authorizer_),
         signals_(io_, SIGTERM, SIGINT),
