@@ -2,48 +2,22 @@
 
 #include <fmt/format.h>
 
-#include <cstdlib>
 #include <utility>
 
-#include "common/geo/geo_point.h"
 #include "common/result/assert.h"
 #include "common/text/text.h"
 #include "common/units/units.h"
+#include "control_plane/distribution/convergence.h"
 
 namespace isopop::control {
 namespace {
 
-constexpr std::size_t kPopIdBytesMax = 64;
-constexpr std::size_t kTextBytesMax = 256;
 constexpr std::size_t kNackBytesMax = 1024;
-constexpr int kHeldMax = 100'000;
-constexpr int kMeasuresMax = 64;
-constexpr int kProblemsMax = 8;
-// Beyond what a way and a busy machine explain.
-constexpr std::int64_t kClockSkewToldMs = 2'000;
 
-bool is_pop_id(const std::string& id) {
-  if (id.empty() || id.size() > kPopIdBytesMax) return false;
-  return id.find_first_not_of(
-             "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.") ==
-         std::string::npos;
-}
-
-// No more of it than any PoP has to say.
-v1::SandboxReport bounded(const v1::SandboxReport& report) {
-  v1::SandboxReport kept;
-  for (const v1::SandboxMeasure& measure : report.measures()) {
-    if (kept.measures_size() == kMeasuresMax) break;
-    v1::SandboxMeasure& entry = *kept.add_measures();
-    entry.set_name(std::string(truncate_utf8(measure.name(), kTextBytesMax)));
-    entry.set_active(measure.active());
-    entry.set_detail(std::string(truncate_utf8(measure.detail(), kTextBytesMax)));
-  }
-  return kept;
-}
-
-const v1::WorkerVersion& version_of(const v1::Assignment& assignment) {
-  return assignment.shares(0).version();
+v1::ControlMessage outage(bool failed) {
+  v1::ControlMessage message;
+  message.mutable_outage()->set_failed(failed);
+  return message;
 }
 
 }  // namespace
@@ -90,98 +64,68 @@ void Distributor::receive(SessionId id, const v1::PopMessage& message) {
   }
 }
 
-std::string Distributor::refusal_of(const v1::Hello& hello, const StreamOrigin& origin) const {
-  const v1::PopIdentity& identity = hello.identity();
-  if (hello.protocol_version() != kProtocolVersion) {
-    const bool pop_is_newer = hello.protocol_version() > kProtocolVersion;
-    return fmt::format(
-        "PoP {} speaks distribution protocol {}, this control plane speaks {}; update {} so that "
-        "both are of one release",
-        identity.id(), hello.protocol_version(), kProtocolVersion,
-        pop_is_newer ? "isopop-control" : "isopop-pop");
+std::string Distributor::refusal(const v1::Hello& hello, const StreamOrigin& origin) const {
+  const std::string& id = hello.identity().id();
+  if (std::string reason = refusal_of(hello, origin, kProtocolVersion); !reason.empty()) {
+    return reason;
   }
-  if (!is_pop_id(identity.id())) {
-    return fmt::format("a PoP's id must be 1 to {} letters, digits, '-', '_' or '.'; give it --id",
-                       kPopIdBytesMax);
-  }
-  if (!origin.pop.empty() && origin.pop != identity.id()) {
-    return fmt::format(
-        "its certificate is that of PoP {}, so it cannot be PoP {}; start it with --id {}, or let "
-        "it join again with an empty state folder",
-        origin.pop, identity.id(), origin.pop);
-  }
-  const Result<void> place = check_geo_point(
-      {.latitude_deg = identity.latitude_deg(), .longitude_deg = identity.longitude_deg()});
-  if (!place.ok()) return fmt::format("PoP {}: {}", identity.id(), place.error().message);
-  if (identity.city().size() > kTextBytesMax || identity.region().size() > kTextBytesMax ||
-      identity.country().size() > kTextBytesMax || hello.http_address().size() > kTextBytesMax ||
-      hello.host().size() > kTextBytesMax || hello.program_version().size() > kTextBytesMax ||
-      hello.held_size() > kHeldMax) {
-    return fmt::format("PoP {}: its Hello is larger than any PoP's can be", identity.id());
-  }
-  if (!pops_.contains(identity.id()) && pops_.size() >= limits_.pops_max) {
+  if (pops_.find(id) == nullptr && pops_.records().size() >= limits_.pops_max) {
     return fmt::format("there are {} PoPs already, the most this control plane takes",
                        limits_.pops_max);
+  }
+  if (catalog_.names() + static_cast<std::size_t>(hello.held_size()) > limits_.names_max) {
+    return fmt::format("PoP {}: it holds more workers than this control plane can know", id);
   }
   return {};
 }
 
 void Distributor::on_hello(SessionId id, PopSession& session, const v1::Hello& hello) {
-  if (const std::string reason = refusal_of(hello, session.origin()); !reason.empty()) {
-    effects_.warnings.push_back(fmt::format("refused {}: {}", session.peer(), reason));
+  if (const std::string reason = refusal(hello, session.origin()); !reason.empty()) {
+    effects_.warnings.push_back(fmt::format("refused {}: {}", session.origin().peer, reason));
     session.refuse(reason);
     effects_.sendable.insert(id);
     effects_.closed.insert(id);
     ++totals_.streams_closed;
     return;
   }
-  const std::string pop = hello.identity().id();
-  PopRecord& record = pops_[pop];
-  replace_session(record, session.peer());
-  record.session = id;
-  record.last_heartbeat = clock_.now();
-  *record.pop.mutable_identity() = hello.identity();
-  record.pop.set_http_address(hello.http_address());
-  record.pop.set_relay(session.origin().relay);
-  record.pop.set_host(hello.host());
-  record.pop.set_program_version(hello.program_version());
-  record.pop.set_connected_at_ms(to_unix_ms(clock_.wall_now()));
-  record.pop.set_last_heartbeat_ms(record.pop.connected_at_ms());
-  record.pop.set_state(v1::POP_STATE_STARTING);
-  record.pop.clear_sandbox();
-  record.pop.clear_problems();
-  record.pop.clear_clock_skew_ms();
-
+  const std::string& pop = hello.identity().id();
+  if (PopRecord* known = pops_.find(pop)) replace_session(*known, session.origin().peer);
+  PopRecord& record = pops_.greet(hello, session.origin(), id, clock_);
   session.welcome(pop, kProtocolVersion, difference(record, hello));
-  v1::ControlMessage outage;
-  outage.mutable_outage()->set_failed(service_of(pop) == v1::POP_SERVICE_FAILED);
-  ISOPOP_ASSERT(session.post(outage), "room in a new session");
+  const bool is_told = session.post(outage(pops_.service_of(pop) == v1::POP_SERVICE_FAILED));
+  ISOPOP_ASSERT(is_told, "room in a new session");
   effects_.sendable.insert(id);
   effects_.pops_changed.insert(pop);
-  // One more PoP to wait for, or one that is through already: every rollout moved.
-  for (const auto& [worker, version] : live_) effects_.workers_changed.insert(worker);
   note_complete(session);
 }
 
-// The workers whose state at the PoP is not what is live; what it holds right counts as
+// The workers whose state at the PoP is not what it is to be; what it holds right counts as
 // acknowledged.
-std::set<std::string> Distributor::difference(PopRecord& record, const v1::Hello& hello) {
-  const std::string& pop = hello.identity().id();
-  std::set<std::string> workers;
-  record.held.clear();
+std::vector<WorkerIndex> Distributor::difference(PopRecord& record, const v1::Hello& hello) {
+  Holdings before = std::exchange(record.holdings, {});
+  std::vector<WorkerIndex> workers;
   for (const v1::HeldVersion& held : hello.held()) {
-    record.held[held.worker()] = held;
-    if (!live_.contains(held.worker())) workers.insert(held.worker());
-  }
-  for (const auto& [worker, assignment] : live_) {
-    const v1::WorkerVersion& version = version_of(assignment);
-    const auto held = record.held.find(worker);
-    if (held != record.held.end() && held->second.number() == version.number() &&
-        held->second.bundle_sha256() == version.bundle_sha256()) {
-      rollouts_.found_at(pop, worker, version.number());
+    const WorkerIndex worker = catalog_.index_of(held.worker());
+    if (record.holdings.find(worker) != nullptr) continue;  // told twice
+    const DesiredRef desired = catalog_.desired(worker, hello.identity());
+    Holdings::Entry& entry = record.holdings.at(worker);
+    if (desired != nullptr && desired->assignment.digest() == held.digest()) {
+      entry.held = desired->held;
+      // One that only lost its stream is remembered to have acknowledged it.
+      const Holdings::Entry* known = before.find(worker);
+      const bool is_same = known != nullptr && known->held != nullptr &&
+                           known->held->deployment() == held.deployment();
+      if (is_same) entry.ack_ms = known->ack_ms;
     } else {
-      rollouts_.forget(pop, worker);
-      workers.insert(worker);
+      entry.held = std::make_shared<const v1::HeldVersion>(held);
+      if (desired == nullptr) workers.push_back(worker);
+    }
+  }
+  for (const WorkerIndex worker : catalog_.workers()) {
+    const DesiredRef desired = catalog_.desired(worker, hello.identity());
+    if (desired == nullptr) continue;
+    if (record.holdings.answer_to(worker, desired) != Holdings::Answer::kAcknowledged) {
+      workers.push_back(worker);
     }
   }
   return workers;
@@ -195,7 +139,7 @@ void Distributor::replace_session(PopRecord& record, const std::string& peer) {
   effects_.warnings.push_back(
       fmt::format("PoP {} came again from {}: its stream from {} is closed. If that goes on, two "
                   "processes were given the same id",
-                  pop, peer, old->second.peer()));
+                  pop, peer, old->second.origin().peer));
   // The record belongs to the new stream from now on, so the end of the old one changes nothing.
   record.session.reset();
   old->second.refuse(
@@ -206,91 +150,67 @@ void Distributor::replace_session(PopRecord& record, const std::string& peer) {
 }
 
 void Distributor::on_ack(SessionId id, PopSession& session, std::uint64_t nonce) {
-  const std::optional<PopSession::Answered> change = session.answer(nonce);
+  const std::optional<PopSession::Change> change = session.answer(nonce);
   if (!change)
     return close(id, session, fmt::format("an Ack of nonce {}, which is not open", nonce));
   ++totals_.acks;
-  PopRecord& record = pops_.at(session.pop());
-  if (change->number == 0) {
-    record.held.erase(change->worker);
+  Holdings& holdings = pops_.find(session.pop())->holdings;
+  if (change->desired == nullptr) {
+    holdings.erase(change->worker);
   } else {
-    v1::HeldVersion& held = record.held[change->worker];
-    held.set_worker(change->worker);
-    held.set_number(change->number);
-    held.clear_bundle_sha256();
-    if (const auto live = live_.find(change->worker);
-        live != live_.end() && version_of(live->second).number() == change->number) {
-      held.set_bundle_sha256(version_of(live->second).bundle_sha256());
+    Holdings::Entry& entry = holdings.at(change->worker);
+    const std::uint64_t deployment = change->desired->assignment.deployment();
+    // Other secrets do not change when the PoP first had the deployment.
+    if (entry.held == nullptr || entry.held->deployment() != deployment) {
+      entry.ack_ms = static_cast<float>(to_ms(clock_.now() - change->desired->committed_at));
     }
-    if (rollouts_.acknowledge(session.pop(), change->worker, change->number, clock_.now())) {
-      effects_.workers_changed.insert(change->worker);
-    }
+    entry.held = change->desired->held;
+    entry.refused = nullptr;
   }
+  effects_.workers_changed.insert(catalog_.name(change->worker));
   if (session.has_next()) effects_.sendable.insert(id);
   note_complete(session);
 }
 
 void Distributor::on_nack(SessionId id, PopSession& session, const v1::Nack& nack) {
-  const std::optional<PopSession::Answered> change = session.answer(nack.nonce());
+  const std::optional<PopSession::Change> change = session.answer(nack.nonce());
   if (!change) {
     return close(id, session, fmt::format("a Nack of nonce {}, which is not open", nack.nonce()));
   }
   ++totals_.nacks;
   const std::string error(truncate_utf8(nack.error(), kNackBytesMax));
-  effects_.warnings.push_back(fmt::format("PoP {} rejected {} v{} and keeps v{}: {}", session.pop(),
-                                          change->worker, change->number, nack.kept_number(),
-                                          error));
-  PopRecord& record = pops_.at(session.pop());
-  if (nack.kept_number() == 0) {
-    record.held.erase(change->worker);
-  } else if (v1::HeldVersion& held = record.held[change->worker];
-             held.number() != nack.kept_number()) {
-    held.set_worker(change->worker);
-    held.set_number(nack.kept_number());
-    held.clear_bundle_sha256();
+  const std::string& worker = catalog_.name(change->worker);
+  effects_.warnings.push_back(
+      fmt::format("PoP {} rejected {} of {} and keeps v{}: {}", session.pop(),
+                  change->desired == nullptr
+                      ? std::string("the removal")
+                      : fmt::format("deployment {}", change->desired->assignment.deployment()),
+                  worker, nack.kept_number(), error));
+  if (change->desired != nullptr) {
+    Holdings::Entry& entry = pops_.find(session.pop())->holdings.at(change->worker);
+    entry.refused = remember(change->desired->assignment.digest(), error);
+    if (nack.kept_number() == 0) entry.held = nullptr;
   }
-  if (rollouts_.refuse(session.pop(), change->worker, change->number, error)) {
-    effects_.workers_changed.insert(change->worker);
-  }
+  effects_.workers_changed.insert(worker);
   if (session.has_next()) effects_.sendable.insert(id);
   note_complete(session);
 }
 
-void Distributor::on_heartbeat(PopSession& session, const v1::Heartbeat& heartbeat) {
-  PopRecord& record = pops_.at(session.pop());
-  record.last_heartbeat = clock_.now();
-  record.pop.set_last_heartbeat_ms(to_unix_ms(clock_.wall_now()));
-  record.pop.set_executors(heartbeat.executors());
-  record.pop.set_requests(heartbeat.requests());
-  record.pop.set_errors(heartbeat.errors());
-  // Once a stream: it does not change as long as the PoP lives.
-  if (heartbeat.has_sandbox()) *record.pop.mutable_sandbox() = bounded(heartbeat.sandbox());
-  if (heartbeat.has_kv()) *record.pop.mutable_kv() = heartbeat.kv();
-  record.pop.set_memory_bytes(heartbeat.memory_bytes());
-  record.pop.clear_problems();
-  for (const std::string& problem : heartbeat.problems()) {
-    if (record.pop.problems_size() == kProblemsMax) break;
-    record.pop.add_problems(std::string(truncate_utf8(problem, kTextBytesMax)));
+// Many PoPs refuse one thing in the same words.
+std::shared_ptr<const Refused> Distributor::remember(const std::string& digest,
+                                                     const std::string& error) {
+  if (last_refused_ == nullptr || last_refused_->digest != digest ||
+      last_refused_->error != error) {
+    last_refused_ = std::make_shared<const Refused>(Refused{.digest = digest, .error = error});
   }
-  if (heartbeat.wall_ms() != 0) note_clock(record, heartbeat.wall_ms());
-  for (TelemetrySink* sink : sinks_) sink->on_heartbeat(session.pop(), heartbeat);
+  return last_refused_;
 }
 
-// The heartbeat was written before it came here, so a PoP whose clock is right seems a little
-// behind; how much varies with the way, and the way is at most seconds.
-void Distributor::note_clock(PopRecord& record, std::int64_t pop_wall_ms) {
-  const std::int64_t skew_ms = pop_wall_ms - to_unix_ms(clock_.wall_now());
-  const bool was_off = std::abs(record.pop.clock_skew_ms()) >= kClockSkewToldMs;
-  record.pop.set_clock_skew_ms(skew_ms);
-  if (std::abs(skew_ms) < kClockSkewToldMs) return;
-  const std::string problem =
-      fmt::format("its clock is {} {} the control plane's",
-                  format_duration(std::chrono::milliseconds(std::abs(skew_ms))),
-                  skew_ms > 0 ? "ahead of" : "behind");
-  if (!was_off) {
-    effects_.warnings.push_back(fmt::format("PoP {}: {}", record.pop.identity().id(), problem));
-  }
-  record.pop.add_problems(problem);
+void Distributor::on_heartbeat(PopSession& session, const v1::Heartbeat& heartbeat) {
+  const std::optional<std::string> warning =
+      pops_.note_heartbeat(*pops_.find(session.pop()), heartbeat, clock_);
+  if (warning) effects_.warnings.push_back(*warning);
+  for (TelemetrySink* sink : sinks_) sink->on_heartbeat(session.pop(), heartbeat);
 }
 
 void Distributor::on_tail(const PopSession& session, const v1::TailEvents& events) {
@@ -298,16 +218,16 @@ void Distributor::on_tail(const PopSession& session, const v1::TailEvents& event
 }
 
 PopSession* Distributor::session_of(const std::string& pop) {
-  const auto record = pops_.find(pop);
-  if (record == pops_.end() || !record->second.session) return nullptr;
-  const auto session = sessions_.find(*record->second.session);
+  const PopRecord* record = pops_.find(pop);
+  if (record == nullptr || !record->session) return nullptr;
+  const auto session = sessions_.find(*record->session);
   return session != sessions_.end() && !session->second.is_closing() ? &session->second : nullptr;
 }
 
 bool Distributor::post_to_pop(const std::string& pop, const v1::ControlMessage& message) {
   PopSession* session = session_of(pop);
   if (session == nullptr || !session->post(message)) return false;
-  effects_.sendable.insert(*pops_.at(pop).session);
+  effects_.sendable.insert(*pops_.find(pop)->session);
   return true;
 }
 
@@ -321,35 +241,25 @@ std::size_t Distributor::post_to_all(const v1::ControlMessage& message) {
   return taken;
 }
 
-v1::PopService Distributor::service_of(const std::string& pop) const {
-  const auto found = services_.find(pop);
-  return found == services_.end() ? v1::POP_SERVICE_UNSPECIFIED : found->second;
-}
-
 void Distributor::set_service(const std::string& pop, v1::PopService service) {
-  const v1::PopService before = service_of(pop);
+  const v1::PopService before = pops_.service_of(pop);
   if (service == before) return;
-  if (service == v1::POP_SERVICE_UNSPECIFIED) {
-    services_.erase(pop);
-  } else {
-    services_[pop] = service;
-  }
-  if (!pops_.contains(pop)) return;
+  pops_.set_service(pop, service);
+  if (pops_.find(pop) == nullptr) return;
   effects_.pops_changed.insert(pop);
   const bool fails = service == v1::POP_SERVICE_FAILED;
-  if (fails == (before == v1::POP_SERVICE_FAILED)) return;
-  v1::ControlMessage outage;
-  outage.mutable_outage()->set_failed(fails);
-  if (session_of(pop) != nullptr && !post_to_pop(pop, outage)) {
-    // Too much waits for it. It is told when it comes back.
-    close(*pops_.at(pop).session, *session_of(pop), "too many messages wait for it");
+  PopSession* session = session_of(pop);
+  if (session == nullptr || fails == (before == v1::POP_SERVICE_FAILED)) return;
+  if (!post_to_pop(pop, outage(fails))) {
+    // It is told when it comes back.
+    close(*pops_.find(pop)->session, *session, "too many messages wait for it");
   }
 }
 
 void Distributor::cut_off(const std::string& pop, const std::string& reason) {
   PopSession* session = session_of(pop);
   if (session == nullptr) return;
-  const SessionId id = *pops_.at(pop).session;
+  const SessionId id = *pops_.find(pop)->session;
   close(id, *session, reason);
   session->refuse(reason);
   effects_.sendable.insert(id);
@@ -394,7 +304,13 @@ void Distributor::disconnected(SessionId id) {
 std::optional<v1::ControlMessage> Distributor::next_message(SessionId id) {
   const auto found = sessions_.find(id);
   if (found == sessions_.end()) return std::nullopt;
-  std::optional<v1::ControlMessage> message = found->second.next(live_, clock_.now());
+  PopSession& session = found->second;
+  skip_what_is_held(session);
+  DesiredRef desired;
+  if (const std::optional<WorkerIndex> worker = session.next_worker()) {
+    desired = catalog_.desired(*worker, pops_.find(session.pop())->pop.identity());
+  }
+  std::optional<v1::ControlMessage> message = session.next(catalog_, desired, clock_.now());
   if (message && message->has_push()) ++totals_.pushes;
   if (message && message->has_bundle_chunk()) {
     totals_.bundle_bytes += message->bundle_chunk().data().size();
@@ -402,29 +318,70 @@ std::optional<v1::ControlMessage> Distributor::next_message(SessionId id) {
   return message;
 }
 
+// A change that was taken back before its turn came.
+void Distributor::skip_what_is_held(PopSession& session) {
+  bool skipped = false;
+  while (const std::optional<WorkerIndex> worker = session.next_worker()) {
+    const PopRecord& record = *pops_.find(session.pop());
+    const DesiredRef desired = catalog_.desired(*worker, record.pop.identity());
+    if (session.is_in_flight(*worker) ||
+        record.holdings.answer_to(*worker, desired) != Holdings::Answer::kAcknowledged) {
+      break;
+    }
+    session.skip_worker();
+    skipped = true;
+  }
+  if (skipped) note_complete(session);
+}
+
+Result<void> Distributor::set_worker(const std::string& worker, const std::optional<Release>& base,
+                                     const std::optional<Release>& rolling) {
+  const WorkerIndex index = catalog_.index_of(worker);
+  const Wanted before = wanted_of(index);
+  ISOPOP_TRY(catalog_.set(index, base, rolling));
+  enqueue_changes(index, before);
+  return {};
+}
+
 void Distributor::set_live(const v1::WorkerVersion& version, Instant committed_at) {
-  v1::Assignment& assignment = live_[version.worker()];
-  assignment.Clear();
-  assignment.set_worker(version.worker());
-  v1::Share& share = *assignment.add_shares();
-  *share.mutable_version() = version;
-  share.set_weight(10'000);
-  rollouts_.begin(version.worker(), version.number(), committed_at);
-  effects_.workers_changed.insert(version.worker());
-  enqueue_everywhere(version.worker());
+  Release release{.deployment = {}, .versions = {version}, .committed_at = committed_at};
+  release.deployment.set_number(version.number());
+  release.deployment.add_shares()->set_number(version.number());
+  release.deployment.mutable_shares(0)->set_weight(10'000);
+  set_worker(version.worker(), release, std::nullopt).ignore("no plan in it");
 }
 
 void Distributor::remove(const std::string& worker) {
-  if (live_.erase(worker) == 0) return;
-  rollouts_.end(worker);
-  effects_.workers_changed.insert(worker);
-  enqueue_everywhere(worker);
+  set_worker(worker, std::nullopt, std::nullopt).ignore("no plan in it");
 }
 
-void Distributor::enqueue_everywhere(const std::string& worker) {
-  for (auto& [id, session] : sessions_) {
+void Distributor::set_secrets(const std::string& worker, std::vector<ScopedSecret> secrets) {
+  const WorkerIndex index = catalog_.index_of(worker);
+  const Wanted before = wanted_of(index);
+  catalog_.set_secrets(index, std::move(secrets));
+  enqueue_changes(index, before);
+}
+
+Distributor::Wanted Distributor::wanted_of(WorkerIndex worker) const {
+  Wanted wanted;
+  for (const auto& [id, session] : sessions_) {
     if (session.pop().empty() || session.is_closing()) continue;
-    if (session.queued() >= limits_.queue_max + live_.size()) {
+    wanted.emplace_hint(wanted.end(), id,
+                        catalog_.desired(worker, pops_.find(session.pop())->pop.identity()));
+  }
+  return wanted;
+}
+
+void Distributor::enqueue_changes(WorkerIndex worker, const Wanted& before) {
+  effects_.workers_changed.insert(catalog_.name(worker));
+  for (const auto& [id, was] : before) {
+    PopSession& session = sessions_.at(id);
+    const DesiredRef is = catalog_.desired(worker, pops_.find(session.pop())->pop.identity());
+    const bool is_same = was == nullptr || is == nullptr
+                             ? was == is
+                             : was->assignment.digest() == is->assignment.digest();
+    if (is_same) continue;
+    if (session.queued() >= limits_.queue_max + catalog_.workers().size()) {
       close(id, session, fmt::format("{} changes wait for it", session.queued()));
       continue;
     }
@@ -438,7 +395,7 @@ void Distributor::tick() {
   const auto gap = now - last_tick_;
   last_tick_ = now;
   if (gap > limits_.heartbeat_interval) {
-    for (auto& [id, record] : pops_) record.last_heartbeat += gap;
+    for (auto& [id, record] : pops_.records()) record.last_heartbeat += gap;
   }
   const auto silence_max = limits_.heartbeat_interval * limits_.heartbeats_missed_max;
   for (auto& [id, session] : sessions_) {
@@ -447,7 +404,7 @@ void Distributor::tick() {
       if (now - session.opened_at() > limits_.hello_timeout) close(id, session, "no Hello came");
       continue;
     }
-    const auto silence = now - pops_.at(session.pop()).last_heartbeat;
+    const auto silence = now - pops_.find(session.pop())->last_heartbeat;
     const std::optional<Instant> unanswered = session.oldest_unanswered();
     if (silence > silence_max) {
       close(id, session, fmt::format("no heartbeat for {}", format_duration(silence)));
@@ -464,66 +421,63 @@ void Distributor::close(SessionId id, PopSession& session, const std::string& re
   effects_.closed.insert(id);
   ++totals_.streams_closed;
   const std::string& pop = session.pop();
-  effects_.warnings.push_back(fmt::format("closed the stream of {}: {}",
-                                          pop.empty() ? session.peer() : "PoP " + pop, reason));
+  effects_.warnings.push_back(fmt::format(
+      "closed the stream of {}: {}", pop.empty() ? session.origin().peer : "PoP " + pop, reason));
   if (!pop.empty()) mark_down(pop, id);
 }
 
 void Distributor::mark_down(const std::string& pop, SessionId id) {
-  PopRecord& record = pops_.at(pop);
+  PopRecord& record = *pops_.find(pop);
   if (record.session != id) return;  // a newer stream speaks for the PoP
   record.session.reset();
   record.pop.set_state(v1::POP_STATE_DOWN);
   effects_.pops_changed.insert(pop);
-  for (const auto& [worker, version] : live_) effects_.workers_changed.insert(worker);
 }
 
 void Distributor::note_complete(PopSession& session) {
   if (!session.is_complete()) return;
-  PopRecord& record = pops_.at(session.pop());
-  if (record.pop.state() == v1::POP_STATE_READY) return;
+  PopRecord& record = *pops_.find(session.pop());
+  if (record.pop.state() != v1::POP_STATE_STARTING) return;
   record.pop.set_state(v1::POP_STATE_READY);
   effects_.pops_changed.insert(session.pop());
 }
 
-v1::VersionProgress Distributor::progress(const std::string& worker, std::uint64_t number) const {
-  return rollouts_.progress(worker, number, connected());
-}
-
 std::set<std::string> Distributor::connected() const {
   std::set<std::string> ids;
-  for (const auto& [id, record] : pops_) {
+  for (const auto& [id, record] : pops_.records()) {
     if (record.session) ids.insert(ids.end(), id);
   }
   return ids;
 }
 
 std::uint64_t Distributor::pops_live(const std::string& worker) const {
-  std::uint64_t count = 0;
-  for (const auto& [id, record] : pops_) {
-    if (record.session && rollouts_.has_acknowledged(id, worker)) ++count;
-  }
-  return count;
+  const std::optional<WorkerIndex> index = catalog_.find(worker);
+  return index ? pops_in_sync(catalog_, pops_, *index) : 0;
 }
 
-v1::Pop Distributor::describe(const PopRecord& record) const {
-  v1::Pop pop = record.pop;
-  pop.set_service(service_of(pop.identity().id()));
-  for (const auto& [worker, held] : record.held) *pop.add_workers() = held;
-  return pop;
+std::map<v1::PopState, std::size_t> Distributor::pops_by_state() const {
+  std::map<v1::PopState, std::size_t> counts;
+  for (const auto& [id, record] : pops_.records()) ++counts[record.pop.state()];
+  return counts;
 }
 
 std::vector<v1::Pop> Distributor::pops() const {
   std::vector<v1::Pop> all;
-  all.reserve(pops_.size());
-  for (const auto& [id, record] : pops_) all.push_back(describe(record));
+  all.reserve(pops_.records().size());
+  for (const auto& [id, record] : pops_.records()) all.push_back(pops_.describe(record));
   return all;
 }
 
 std::optional<v1::Pop> Distributor::pop(const std::string& id) const {
-  const auto found = pops_.find(id);
-  if (found == pops_.end()) return std::nullopt;
-  return describe(found->second);
+  const PopRecord* record = pops_.find(id);
+  if (record == nullptr) return std::nullopt;
+  v1::Pop pop = pops_.describe(*record);
+  std::map<std::string, const v1::HeldVersion*> by_name;
+  for (const Holdings::Entry& entry : record->holdings.entries()) {
+    if (entry.held != nullptr) by_name.emplace(catalog_.name(entry.worker), entry.held.get());
+  }
+  for (const auto& [name, held] : by_name) *pop.add_workers() = *held;
+  return pop;
 }
 
 }  // namespace isopop::control

@@ -4,15 +4,18 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
 #include <vector>
 
+#include "common/result/result.h"
 #include "common/time/clock.h"
 #include "control_plane/distribution/bundle_cache.h"
+#include "control_plane/distribution/catalog.h"
 #include "control_plane/distribution/pop_session.h"
-#include "control_plane/distribution/rollouts.h"
+#include "control_plane/distribution/pop_table.h"
 #include "control_plane/distribution/telemetry_sink.h"
 #include "isopop/v1/control.pb.h"
 #include "isopop/v1/distribution.pb.h"
@@ -31,6 +34,8 @@ struct DistributorLimits {
   // Changes that wait for one PoP, beyond what its snapshot brought.
   std::size_t queue_max = 4096;
   std::size_t pops_max = 10'000;
+  // Names of workers that PoPs may bring; each is kept as long as the process lives.
+  std::size_t names_max = 1'000'000;
   std::uint64_t bundle_cache_bytes_max = 64ULL << 20U;
 };
 
@@ -46,12 +51,13 @@ class Distributor final {
 
   // What became necessary since the effects were last taken.
   struct Effects {
-    std::set<SessionId> sendable;           // next_message() has something
-    std::set<SessionId> closed;             // write what next_message() still gives, then end it
-    std::set<std::string> bundles_wanted;   // read them and call provide_bundle()
-    std::set<std::string> pops_changed;     // came, went, or changed address, identity or state
-    std::set<std::string> workers_changed;  // their progress moved
-    std::vector<std::string> warnings;      // for the log
+    std::set<SessionId> sendable;          // next_message() has something
+    std::set<SessionId> closed;            // write what next_message() still gives, then end it
+    std::set<std::string> bundles_wanted;  // read them and call provide_bundle()
+    std::set<std::string> pops_changed;    // came, went, or changed address, identity or state
+    // Their progress moved. A PoP that came or went moves every worker's.
+    std::set<std::string> workers_changed;
+    std::vector<std::string> warnings;  // for the log
   };
 
   struct Totals {
@@ -72,9 +78,17 @@ class Distributor final {
   void disconnected(SessionId id);
   [[nodiscard]] std::optional<v1::ControlMessage> next_message(SessionId id);
 
-  // What is live. `committed_at` is when the registry had it.
+  // What the worker is from now on: what is live and what is on its way, to PoPs of the waves that
+  // the latter's number of the wave says are begun. Neither: it is gone. PoPs that are to run
+  // something else than before are told. INVALID_ARGUMENT: the plan cannot be understood; nothing
+  // changed.
+  [[nodiscard]] Result<void> set_worker(const std::string& worker,
+                                        const std::optional<Release>& base,
+                                        const std::optional<Release>& rolling);
   void set_live(const v1::WorkerVersion& version, Instant committed_at);
   void remove(const std::string& worker);
+  // In place of those it had. PoPs whose secrets change are told.
+  void set_secrets(const std::string& worker, std::vector<ScopedSecret> secrets);
   void provide_bundle(const std::string& sha256, const BundleBytes& bytes);
   void bundle_unavailable(const std::string& sha256, const std::string& reason);
 
@@ -96,49 +110,51 @@ class Distributor final {
   // (suspended, starved), the gap is not held against them.
   void tick();
 
-  [[nodiscard]] v1::VersionProgress progress(const std::string& worker, std::uint64_t number) const;
-  [[nodiscard]] std::vector<v1::Pop> pops() const;  // by id
+  // What PoPs are to run, and what is known of them: convergence.h makes figures of both.
+  [[nodiscard]] const Catalog& catalog() const { return catalog_; }
+  [[nodiscard]] const PopTable& pop_table() const { return pops_; }
+
+  // By id, without what each of them holds.
+  [[nodiscard]] std::vector<v1::Pop> pops() const;
+  // One, with all it holds, by name.
   [[nodiscard]] std::optional<v1::Pop> pop(const std::string& id) const;
   [[nodiscard]] std::set<std::string> connected() const;
-  // Connected PoPs that run the worker's live version.
+  [[nodiscard]] std::map<v1::PopState, std::size_t> pops_by_state() const;
+  // Connected PoPs that hold what they are to run of the worker.
   [[nodiscard]] std::uint64_t pops_live(const std::string& worker) const;
-  [[nodiscard]] const PopSession::Live& live() const { return live_; }
+  [[nodiscard]] const std::set<WorkerIndex>& live() const { return catalog_.workers(); }
   [[nodiscard]] const Totals& totals() const { return totals_; }
 
  private:
-  struct PopRecord {
-    v1::Pop pop;  // without workers
-    std::map<std::string, v1::HeldVersion> held;
-    std::optional<SessionId> session;
-    Instant last_heartbeat;
-  };
   [[nodiscard]] PopSession* session_of(const std::string& pop);  // null when it has none
-  [[nodiscard]] v1::PopService service_of(const std::string& pop) const;
 
   void on_hello(SessionId id, PopSession& session, const v1::Hello& hello);
-  [[nodiscard]] std::string refusal_of(const v1::Hello& hello, const StreamOrigin& origin) const;
-  [[nodiscard]] std::set<std::string> difference(PopRecord& record, const v1::Hello& hello);
+  [[nodiscard]] std::string refusal(const v1::Hello& hello, const StreamOrigin& origin) const;
+  [[nodiscard]] std::vector<WorkerIndex> difference(PopRecord& record, const v1::Hello& hello);
   void replace_session(PopRecord& record, const std::string& peer);
   void on_ack(SessionId id, PopSession& session, std::uint64_t nonce);
   void on_nack(SessionId id, PopSession& session, const v1::Nack& nack);
   void on_heartbeat(PopSession& session, const v1::Heartbeat& heartbeat);
-  void note_clock(PopRecord& record, std::int64_t pop_wall_ms);
   void on_tail(const PopSession& session, const v1::TailEvents& events);
   void on_bundle_request(SessionId id, PopSession& session, const v1::BundleRequest& request);
   void note_complete(PopSession& session);
-  void enqueue_everywhere(const std::string& worker);
+  // What each connected PoP is to run of the worker.
+  using Wanted = std::map<SessionId, DesiredRef>;
+  [[nodiscard]] Wanted wanted_of(WorkerIndex worker) const;
+  void enqueue_changes(WorkerIndex worker, const Wanted& before);
+  void skip_what_is_held(PopSession& session);
+  [[nodiscard]] std::shared_ptr<const Refused> remember(const std::string& digest,
+                                                        const std::string& error);
   void close(SessionId id, PopSession& session, const std::string& reason);
   void mark_down(const std::string& pop, SessionId id);
-  [[nodiscard]] v1::Pop describe(const PopRecord& record) const;
 
   const Clock& clock_;
   DistributorLimits limits_;
-  PopSession::Live live_;
-  Rollouts rollouts_;
+  Catalog catalog_;
   BundleCache cache_;
   std::map<SessionId, PopSession> sessions_;
-  std::map<std::string, PopRecord> pops_;
-  std::map<std::string, v1::PopService> services_;  // those that are not as usual
+  PopTable pops_;
+  std::shared_ptr<const Refused> last_refused_;
   std::vector<TelemetrySink*> sinks_;
   SessionId last_session_ = 0;
   Instant last_tick_;

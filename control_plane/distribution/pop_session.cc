@@ -7,13 +7,29 @@
 
 namespace isopop::control {
 
+bool PopSession::Marks::insert(WorkerIndex worker) {
+  if (marks_.size() <= worker) marks_.resize(worker + 1);
+  if (marks_[worker]) return false;
+  marks_[worker] = true;
+  ++count_;
+  return true;
+}
+
+void PopSession::Marks::erase(WorkerIndex worker) {
+  if (worker >= marks_.size() || !marks_[worker]) return;
+  marks_[worker] = false;
+  --count_;
+}
+
 void PopSession::welcome(const std::string& pop, std::uint32_t protocol_version,
-                         const std::set<std::string>& workers) {
+                         const std::vector<WorkerIndex>& workers) {
   ISOPOP_ASSERT(!welcomed_, "one welcome a stream");
   pop_ = pop;
   welcomed_ = true;
-  snapshot_left_ = workers;
-  for (const std::string& worker : workers) enqueue(worker);
+  for (const WorkerIndex worker : workers) {
+    snapshot_left_.insert(worker);
+    enqueue(worker);
+  }
   v1::ControlMessage message;
   message.mutable_welcome()->set_protocol_version(protocol_version);
   message.mutable_welcome()->set_workers(workers.size());
@@ -27,17 +43,22 @@ void PopSession::refuse(const std::string& reason) {
   closing_ = true;
 }
 
-void PopSession::enqueue(const std::string& worker) {
-  if (queued_.insert(worker).second) queue_.push_back(worker);
+void PopSession::enqueue(WorkerIndex worker) {
+  if (queued_.insert(worker)) queue_.push_back(worker);
 }
 
-std::optional<PopSession::Answered> PopSession::answer(std::uint64_t nonce) {
+std::optional<PopSession::Change> PopSession::answer(std::uint64_t nonce) {
   const auto found = in_flight_.find(nonce);
   if (found == in_flight_.end()) return std::nullopt;
-  Answered change = std::move(found->second.change);
+  Change change = std::move(found->second.change);
   in_flight_.erase(found);
   snapshot_left_.erase(change.worker);
   return change;
+}
+
+bool PopSession::is_in_flight(WorkerIndex worker) const {
+  return std::any_of(in_flight_.begin(), in_flight_.end(),
+                     [worker](const auto& entry) { return entry.second.change.worker == worker; });
 }
 
 std::optional<Instant> PopSession::oldest_unanswered() const {
@@ -78,33 +99,45 @@ bool PopSession::can_push() const {
   return !queue_.empty() && in_flight_.size() < kInFlightMax;
 }
 
-std::optional<v1::ControlMessage> PopSession::next(const Live& live, Instant now) {
+std::optional<WorkerIndex> PopSession::next_worker() const {
+  if (first_ || closing_ || !can_push()) return std::nullopt;
+  return queue_.front();
+}
+
+void PopSession::skip_worker() {
+  snapshot_left_.erase(queue_.front());
+  queued_.erase(queue_.front());
+  queue_.pop_front();
+}
+
+std::optional<v1::ControlMessage> PopSession::next(const Catalog& catalog,
+                                                   const DesiredRef& desired, Instant now) {
   if (first_) return std::exchange(first_, std::nullopt);
   if (closing_) return std::nullopt;
   const bool posts = !outbox_.is_empty() && !(posted_last_ && can_push());
   posted_last_ = posts;
   if (posts) return outbox_.take();
-  if (can_push()) return next_push(live, now);
+  if (can_push()) return next_push(catalog, desired, now);
   if (has_chunk()) return next_chunk();
   return std::nullopt;
 }
 
-v1::ControlMessage PopSession::next_push(const Live& live, Instant now) {
-  const std::string worker = std::move(queue_.front());
+v1::ControlMessage PopSession::next_push(const Catalog& catalog, const DesiredRef& desired,
+                                         Instant now) {
+  const WorkerIndex worker = queue_.front();
   queue_.pop_front();
   queued_.erase(worker);
   v1::ControlMessage message;
   v1::Push& push = *message.mutable_push();
   push.set_nonce(++last_nonce_);
   push.set_sequence(++last_sequence_);
-  Sent sent{.change = {.worker = worker, .number = 0}, .at = now};
-  if (const auto found = live.find(worker); found != live.end()) {
-    *push.mutable_live() = found->second;
-    sent.change.number = found->second.shares(0).version().number();
+  if (desired != nullptr) {
+    *push.mutable_live() = desired->assignment;
   } else {
-    push.set_removed(worker);
+    push.set_removed(catalog.name(worker));
   }
-  in_flight_.emplace(last_nonce_, std::move(sent));
+  in_flight_.emplace(last_nonce_,
+                     Sent{.change = {.worker = worker, .desired = desired}, .at = now});
   return message;
 }
 

@@ -6,10 +6,12 @@
 #include <map>
 #include <memory>
 #include <optional>
-#include <set>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "common/time/clock.h"
+#include "control_plane/distribution/catalog.h"
 #include "control_plane/distribution/outbox.h"
 #include "isopop/v1/distribution.pb.h"
 
@@ -28,8 +30,8 @@ struct StreamOrigin {
 };
 
 // One stream of one PoP: what is still to be sent, what was sent and is not answered. It keeps
-// names, not messages: a worker that changes twice before the stream has room is sent once, as it
-// is by then. So a slow PoP costs a name for each changed worker and at most kTransfersMax bundle
+// workers, not messages: one that changes twice before the stream has room is sent once, as it is
+// by then. So a slow PoP costs four bytes for each changed worker and at most kTransfersMax bundle
 // positions, however long it is slow. A plain part of the distributor; not thread-safe.
 class PopSession final {
  public:
@@ -42,7 +44,6 @@ class PopSession final {
       : origin_(std::move(origin)), opened_at_(opened_at) {}
 
   [[nodiscard]] const StreamOrigin& origin() const { return origin_; }
-  [[nodiscard]] const std::string& peer() const { return origin_.peer; }
   [[nodiscard]] Instant opened_at() const { return opened_at_; }
   // The PoP it belongs to; empty before its Hello.
   [[nodiscard]] const std::string& pop() const { return pop_; }
@@ -51,22 +52,24 @@ class PopSession final {
   // After Hello: the workers to bring the PoP up to date with. Once each of them was answered, the
   // PoP is complete.
   void welcome(const std::string& pop, std::uint32_t protocol_version,
-               const std::set<std::string>& workers);
+               const std::vector<WorkerIndex>& workers);
   void refuse(const std::string& reason);
   void close() { closing_ = true; }
 
-  // The worker's desired state changed.
-  void enqueue(const std::string& worker);
+  // What the PoP is to run under the worker's name changed.
+  void enqueue(WorkerIndex worker);
   [[nodiscard]] std::size_t queued() const { return queue_.size(); }
-  [[nodiscard]] bool is_complete() const { return welcomed_ && snapshot_left_.empty(); }
+  [[nodiscard]] bool is_complete() const { return welcomed_ && snapshot_left_.is_empty(); }
 
-  // What an answered nonce was about: `number` 0 means a removal.
-  struct Answered {
-    std::string worker;
-    std::uint64_t number = 0;
+  // A push, and what an answer is about.
+  struct Change {
+    WorkerIndex worker = 0;
+    DesiredRef desired;  // null: a removal
   };
   // Nothing when the nonce is not in flight.
-  [[nodiscard]] std::optional<Answered> answer(std::uint64_t nonce);
+  [[nodiscard]] std::optional<Change> answer(std::uint64_t nonce);
+  // Whether a push of this worker waits for its answer.
+  [[nodiscard]] bool is_in_flight(WorkerIndex worker) const;
   // When the oldest unanswered push was handed out.
   [[nodiscard]] std::optional<Instant> oldest_unanswered() const;
 
@@ -78,15 +81,31 @@ class PopSession final {
   // A message that is not about what the PoP runs. False: too many wait, it was dropped.
   [[nodiscard]] bool post(const v1::ControlMessage& message) { return outbox_.post(message); }
 
-  // The next message to write, if there is one. `live` holds what is live by worker.
-  using Live = std::map<std::string, v1::Assignment>;
-  [[nodiscard]] std::optional<v1::ControlMessage> next(const Live& live, Instant now);
+  // The worker whose turn it is to be pushed, when there is one and a push may be sent.
+  [[nodiscard]] std::optional<WorkerIndex> next_worker() const;
+  // It needs no push (any more).
+  void skip_worker();
+  // The next message to write, if there is one. `catalog` knows names; `desired` is what the PoP is
+  // to run of next_worker().
+  [[nodiscard]] std::optional<v1::ControlMessage> next(const Catalog& catalog,
+                                                       const DesiredRef& desired, Instant now);
   // Whether next() would give one.
   [[nodiscard]] bool has_next() const;
 
  private:
+  // A set of workers in a bit each.
+  class Marks final {
+   public:
+    bool insert(WorkerIndex worker);  // false: it was there
+    void erase(WorkerIndex worker);
+    [[nodiscard]] bool is_empty() const { return count_ == 0; }
+
+   private:
+    std::vector<bool> marks_;
+    std::size_t count_ = 0;
+  };
   struct Sent {
-    Answered change;
+    Change change;
     Instant at;
   };
   struct Transfer {
@@ -94,7 +113,8 @@ class PopSession final {
     std::uint64_t offset = 0;
     BundleBytes bytes;  // null while it is being read from the registry
   };
-  [[nodiscard]] v1::ControlMessage next_push(const Live& live, Instant now);
+  [[nodiscard]] v1::ControlMessage next_push(const Catalog& catalog, const DesiredRef& desired,
+                                             Instant now);
   [[nodiscard]] v1::ControlMessage next_chunk();
   [[nodiscard]] bool can_push() const;
   [[nodiscard]] bool has_chunk() const;
@@ -105,10 +125,10 @@ class PopSession final {
   bool welcomed_ = false;
   bool closing_ = false;
   std::optional<v1::ControlMessage> first_;  // Welcome or Refusal: before all else
-  std::deque<std::string> queue_;            // each worker at most once
-  std::set<std::string> queued_;             // the same, to find one
+  std::deque<WorkerIndex> queue_;            // each worker at most once
+  Marks queued_;                             // the same, to find one
   std::map<std::uint64_t, Sent> in_flight_;  // by nonce, so by age
-  std::set<std::string> snapshot_left_;
+  Marks snapshot_left_;
   std::uint64_t last_nonce_ = 0;
   std::uint64_t last_sequence_ = 0;
   std::deque<Transfer> transfers_;

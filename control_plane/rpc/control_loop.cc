@@ -174,12 +174,10 @@ void ControlLoop::remember_pops() {
 }
 
 void ControlLoop::refresh_metrics() {
-  std::map<v1::PopState, double> by_state{
-      {v1::POP_STATE_STARTING, 0}, {v1::POP_STATE_READY, 0}, {v1::POP_STATE_DOWN, 0}};
-  for (const v1::Pop& pop : distributor_.pops()) ++by_state[pop.state()];
+  std::map<v1::PopState, std::size_t> by_state = distributor_.pops_by_state();
   const auto set_pops = [&](const char* name, v1::PopState state) {
     metrics_.gauge("isopop_control_pops", "PoPs by state.", {{"state", name}})
-        .set(by_state.at(state));
+        .set(static_cast<double>(by_state[state]));
   };
   set_pops("starting", v1::POP_STATE_STARTING);
   set_pops("ready", v1::POP_STATE_READY);

@@ -4,10 +4,12 @@
 
 #include <algorithm>
 #include <memory>
+#include <optional>
 #include <utility>
 
 #include "common/log/log.h"
 #include "common/rpc/rpc.h"
+#include "control_plane/distribution/convergence.h"
 #include "control_plane/registry/names.h"
 #include "control_plane/rpc/pull_stream.h"
 
@@ -20,17 +22,14 @@ class VersionWatch final : public PullStream<v1::VersionProgress> {
       : PullStream(loop), worker_(request.worker()), number_(request.number()) {}
 
   void worker_changed(const std::string& worker) override {
-    if (worker != worker_ || !known_) return;
-    changed_ = true;
-    pump_or_finish();
+    if (worker == worker_) changed();
   }
+  // Each of them is one to wait for, or one that is not waited for any more.
+  void pops_changed(const std::set<std::string>& /*ids*/) override { changed(); }
 
  private:
   void opened() override {
-    const auto live = loop_.distributor().live().find(worker_);
-    if (live != loop_.distributor().live().end() && live->second.shares(0).version().number() == number_) {
-      return begin();
-    }
+    if (!progress().superseded()) return begin();
     // Superseded, or never made: the registry knows.
     const bool taken = loop_.store().post([this, keep = shared_from_this()](Registry& registry) {
       const Result<Registry::History> history = registry.versions(worker_);
@@ -49,23 +48,40 @@ class VersionWatch final : public PullStream<v1::VersionProgress> {
 
   void begin() {
     known_ = true;
+    changed();
+  }
+
+  void changed() {
+    if (!known_) return;
     changed_ = true;
     pump_or_finish();
+  }
+
+  [[nodiscard]] v1::VersionProgress progress() const {
+    const Distributor& distributor = loop_.distributor();
+    const std::optional<WorkerIndex> worker = distributor.catalog().find(worker_);
+    if (worker) {
+      return progress_of(distributor.catalog(), distributor.pop_table(), *worker, number_);
+    }
+    v1::VersionProgress gone;
+    gone.set_superseded(true);
+    gone.set_done(true);
+    return gone;
   }
 
   // The last message goes out together with the status.
   void pump_or_finish() {
     if (is_writing()) return;
-    const v1::VersionProgress progress = loop_.distributor().progress(worker_, number_);
-    if (progress.done()) return finish_with(progress);
+    v1::VersionProgress now = progress();
+    if (now.done()) return finish_with(std::move(now));
     pump();
   }
 
   std::optional<v1::VersionProgress> next() override {
     if (!known_ || !std::exchange(changed_, false)) return std::nullopt;
-    v1::VersionProgress progress = loop_.distributor().progress(worker_, number_);
-    if (!progress.done()) return progress;
-    finish_with(std::move(progress));
+    v1::VersionProgress now = progress();
+    if (!now.done()) return now;
+    finish_with(std::move(now));
     return std::nullopt;
   }
 

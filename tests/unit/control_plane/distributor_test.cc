@@ -3,9 +3,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
+
+#include "control_plane/distribution/convergence.h"
 
 namespace isopop::control {
 namespace {
@@ -25,6 +28,27 @@ v1::WorkerVersion version_of(const std::string& worker, std::uint64_t number) {
   return version;
 }
 
+// The deployment of that number, of that version alone.
+Release release_of(const std::string& worker, std::uint64_t number) {
+  Release release;
+  release.deployment.set_worker(worker);
+  release.deployment.set_number(number);
+  release.deployment.add_shares()->set_number(number);
+  release.deployment.mutable_shares(0)->set_weight(10'000);
+  release.versions.push_back(version_of(worker, number));
+  return release;
+}
+
+// The same as PoPs are told of it.
+v1::Assignment assignment_of(const v1::WorkerVersion& version) {
+  v1::Assignment assignment;
+  assignment.set_worker(version.worker());
+  assignment.set_deployment(version.number());
+  *assignment.add_shares()->mutable_version() = version;
+  assignment.mutable_shares(0)->set_weight(10'000);
+  return assignment;
+}
+
 class DistributorTest : public ::testing::Test {
  protected:
   static v1::PopMessage hello(const std::string& pop,
@@ -39,6 +63,8 @@ class DistributorTest : public ::testing::Test {
       entry.set_worker(version.worker());
       entry.set_number(version.number());
       entry.set_bundle_sha256(version.bundle_sha256());
+      entry.set_deployment(version.number());
+      entry.set_digest(digest_of(assignment_of(version)));
     }
     return message;
   }
@@ -99,7 +125,16 @@ class DistributorTest : public ::testing::Test {
     distributor_.tick();
   }
   void set_live(const std::string& worker, std::uint64_t number) {
-    distributor_.set_live(version_of(worker, number), clock_.now());
+    Release release = release_of(worker, number);
+    release.committed_at = clock_.now();
+    EXPECT_TRUE(distributor_.set_worker(worker, release, std::nullopt).ok());
+  }
+  void remove(const std::string& worker) {
+    EXPECT_TRUE(distributor_.set_worker(worker, std::nullopt, std::nullopt).ok());
+  }
+  v1::VersionProgress progress(const std::string& worker, std::uint64_t number) {
+    return progress_of(distributor_.catalog(), distributor_.pop_table(),
+                       *distributor_.catalog().find(worker), number);
   }
   v1::PopState state(const std::string& pop) { return distributor_.pop(pop)->state(); }
 
@@ -130,8 +165,8 @@ TEST_F(DistributorTest, ReturningPopGetsTheDifferenceOnly) {
   ASSERT_EQ(messages.size(), 4U);
   EXPECT_EQ(messages[0].welcome().workers(), 3U);
   EXPECT_EQ(messages[1].push().removed(), "gone");
-  EXPECT_EQ(messages[2].push().live().worker(), "missing");
-  EXPECT_EQ(messages[3].push().live().worker(), "newer");
+  EXPECT_EQ(messages[2].push().live().worker(), "newer");
+  EXPECT_EQ(messages[3].push().live().worker(), "missing");
 }
 
 TEST_F(DistributorTest, SameNumberWithOtherCodeIsSentAgain) {
@@ -155,7 +190,7 @@ TEST_F(DistributorTest, PopThatMissesNothingIsReadyAtOnce) {
   set_live("a", 1);
   connect("AMS", {version_of("a", 1)});
   EXPECT_EQ(state("AMS"), v1::POP_STATE_READY);
-  EXPECT_TRUE(distributor_.progress("a", 1).done());
+  EXPECT_TRUE(progress("a", 1).done());
 }
 
 TEST_F(DistributorTest, NackedSnapshotMakesReadyToo) {
@@ -174,13 +209,13 @@ TEST_F(DistributorTest, NewVersionGoesToEveryPop) {
   set_live("a", 1);
   EXPECT_THAT(distributor_.take_effects().sendable, ElementsAre(ams, fra));
   ack_all(ams);
-  EXPECT_EQ(distributor_.progress("a", 1).acked(), 1U);
+  EXPECT_EQ(progress("a", 1).acked(), 1U);
   EXPECT_EQ(distributor_.pops_live("a"), 1U);
   clock_.advance(std::chrono::milliseconds(30));
   ack_all(fra);
-  const v1::VersionProgress progress = distributor_.progress("a", 1);
-  EXPECT_TRUE(progress.done());
-  EXPECT_THAT(progress.ack_ms(), ElementsAre(0.0, 30.0));
+  const v1::VersionProgress done = progress("a", 1);
+  EXPECT_TRUE(done.done());
+  EXPECT_THAT(done.ack_ms(), ElementsAre(0.0, 30.0));
   EXPECT_EQ(distributor_.pop("FRA")->workers(0).number(), 1U);
 }
 
@@ -188,13 +223,13 @@ TEST_F(DistributorTest, RemovalReachesPops) {
   set_live("a", 1);
   const Id id = connect("AMS", {version_of("a", 1)});
   drain(id);
-  distributor_.remove("a");
+  remove("a");
   const auto messages = drain(id);
   ASSERT_EQ(messages.size(), 1U);
   EXPECT_EQ(messages[0].push().removed(), "a");
   ack(id, messages[0].push().nonce());
   EXPECT_EQ(distributor_.pop("AMS")->workers_size(), 0);
-  EXPECT_TRUE(distributor_.progress("a", 1).superseded());
+  EXPECT_TRUE(progress("a", 1).superseded());
 }
 
 TEST_F(DistributorTest, NackKeepsTheOldVersion) {
@@ -204,7 +239,7 @@ TEST_F(DistributorTest, NackKeepsTheOldVersion) {
   set_live("a", 2);
   nack(id, drain(id)[0].push().nonce(), 1, "does not compile");
   EXPECT_EQ(distributor_.pop("AMS")->workers(0).number(), 1U);
-  EXPECT_EQ(distributor_.progress("a", 2).rejections(0).error(), "does not compile");
+  EXPECT_EQ(progress("a", 2).rejections(0).error(), "does not compile");
   EXPECT_EQ(distributor_.pops_live("a"), 0U);
 }
 
@@ -216,9 +251,9 @@ TEST_F(DistributorTest, LateAckOfAnOlderVersionIsNotMistakenForTheNewOne) {
   set_live("a", 2);
   const std::uint64_t second = drain(id)[0].push().nonce();
   ack(id, first);
-  EXPECT_EQ(distributor_.progress("a", 2).acked(), 0U);
+  EXPECT_EQ(progress("a", 2).acked(), 0U);
   ack(id, second);
-  EXPECT_TRUE(distributor_.progress("a", 2).done());
+  EXPECT_TRUE(progress("a", 2).done());
 }
 
 TEST_F(DistributorTest, ThreeMissedHeartbeatsMeanDown) {
@@ -285,7 +320,7 @@ TEST_F(DistributorTest, PopThatNeverAnswersLosesItsStreamAndNobodyElseWaits) {
   set_live("a", 1);
   drain(stuck);
   ack_all(fine);
-  EXPECT_EQ(distributor_.progress("a", 1).acked(), 1U);
+  EXPECT_EQ(progress("a", 1).acked(), 1U);
   for (int i = 0; i < 130; ++i) {
     pass(std::chrono::milliseconds(500));
     heartbeat(stuck);
@@ -293,7 +328,7 @@ TEST_F(DistributorTest, PopThatNeverAnswersLosesItsStreamAndNobodyElseWaits) {
   }
   EXPECT_EQ(state("AMS"), v1::POP_STATE_DOWN);
   EXPECT_EQ(state("FRA"), v1::POP_STATE_READY);
-  EXPECT_TRUE(distributor_.progress("a", 1).done());
+  EXPECT_TRUE(progress("a", 1).done());
 }
 
 TEST_F(DistributorTest, PopThatDoesNotReadIsCutOffWhenTooMuchWaits) {
@@ -301,8 +336,9 @@ TEST_F(DistributorTest, PopThatDoesNotReadIsCutOffWhenTooMuchWaits) {
   const Id id = distributor.open({.peer = "peer"});
   distributor.receive(id, hello("AMS"));
   for (int i = 0; i < 100; ++i) {
-    distributor.set_live(version_of("w" + std::to_string(i), 1), clock_.now());
-    distributor.remove("w" + std::to_string(i));
+    const std::string worker = "w" + std::to_string(i);
+    EXPECT_TRUE(distributor.set_worker(worker, release_of(worker, 1), std::nullopt).ok());
+    EXPECT_TRUE(distributor.set_worker(worker, std::nullopt, std::nullopt).ok());
   }
   EXPECT_THAT(distributor.take_effects().closed, Contains(id));
   EXPECT_EQ(distributor.pop("AMS")->state(), v1::POP_STATE_DOWN);
@@ -411,11 +447,11 @@ TEST_F(DistributorTest, RolloutWaitsForAPopThatComesAmidIt) {
   set_live("a", 1);
   const Id fra = connect("FRA");
   ack_all(ams);
-  EXPECT_FALSE(distributor_.progress("a", 1).done());
+  EXPECT_FALSE(progress("a", 1).done());
   forget_effects();
   distributor_.disconnected(fra);
-  EXPECT_TRUE(distributor_.progress("a", 1).done());
-  EXPECT_THAT(distributor_.take_effects().workers_changed, Contains("a"));
+  EXPECT_TRUE(progress("a", 1).done());
+  EXPECT_THAT(distributor_.take_effects().pops_changed, Contains("FRA"));
 }
 
 TEST_F(DistributorTest, ThreeHundredAndThirtyPopsConverge) {
@@ -426,7 +462,7 @@ TEST_F(DistributorTest, ThreeHundredAndThirtyPopsConverge) {
     set_live("a", number);
     for (const Id id : ids) ack_all(id);
   }
-  EXPECT_TRUE(distributor_.progress("a", 5).done());
+  EXPECT_TRUE(progress("a", 5).done());
   EXPECT_EQ(distributor_.pops_live("a"), 330U);
   EXPECT_EQ(distributor_.totals().pushes, 5U * 330U);
   EXPECT_EQ(distributor_.totals().acks, 5U * 330U);
