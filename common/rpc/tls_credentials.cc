@@ -13,12 +13,17 @@ namespace {
 namespace tls_api = grpc::experimental;
 
 std::shared_ptr<tls_api::CertificateProviderInterface> watch(const TlsFiles& tls) {
-  return std::make_shared<tls_api::FileWatcherCertificateProvider>(
-      tls.key, tls.certificate, tls.ca, static_cast<unsigned>(tls.refresh_period.count()));
+  const auto period = static_cast<unsigned>(tls.refresh_period.count());
+  if (!tls.have_certificate()) {
+    return std::make_shared<tls_api::FileWatcherCertificateProvider>(tls.ca, period);
+  }
+  return std::make_shared<tls_api::FileWatcherCertificateProvider>(tls.key, tls.certificate, tls.ca,
+                                                                   period);
 }
 
 // What a server that refuses a certificate does, since TLS 1.3 after the handshake: it hangs up.
 std::string explain_refusal(const TlsFiles& tls) {
+  if (!tls.have_certificate()) return "it hung up at once; it may want a certificate";
   if (has_expired(tls.certificate)) {
     return fmt::format("it refuses the certificate in {}, which has expired", tls.certificate);
   }
@@ -35,7 +40,7 @@ std::shared_ptr<grpc::ChannelCredentials> channel_credentials(const TlsFiles& tl
   tls_api::TlsChannelCredentialsOptions options;
   options.set_certificate_provider(watch(tls));
   options.watch_root_certs();
-  options.watch_identity_key_cert_pairs();
+  if (tls.have_certificate()) options.watch_identity_key_cert_pairs();
   options.set_certificate_verifier(std::make_shared<tls_api::HostNameCertificateVerifier>());
   return tls_api::TlsCredentials(options);
 }
@@ -45,7 +50,7 @@ std::shared_ptr<grpc::ServerCredentials> server_credentials(const TlsFiles& tls)
   tls_api::TlsServerCredentialsOptions options(watch(tls));
   options.watch_root_certs();
   options.watch_identity_key_cert_pairs();
-  options.set_cert_request_type(GRPC_SSL_REQUEST_AND_REQUIRE_CLIENT_CERTIFICATE_AND_VERIFY);
+  options.set_cert_request_type(GRPC_SSL_REQUEST_CLIENT_CERTIFICATE_AND_VERIFY);
   return tls_api::TlsServerCredentials(options);
 }
 
@@ -61,12 +66,11 @@ std::string explain_tls(const grpc::Status& status, const TlsFiles& tls) {
   const bool was_hung_up = says("Socket closed") || says("Connection reset");
   if (!tls.are_given()) {
     if (!was_hung_up) return {};
-    return "it hung up at once; if it speaks TLS, give --tls-cert, --tls-key and --tls-ca";
+    return "it hung up at once; if it speaks TLS, name its CA (--join, --ca or --tls-ca)";
   }
   if (was_hung_up) return explain_refusal(tls);
   if (says("wrong version number")) {
-    return "it does not speak TLS; give --tls-cert, --tls-key and --tls-ca to it too, or to "
-           "neither";
+    return "it does not speak TLS; start it with --pki or --tls-cert, or call it without";
   }
   if (says("Hostname Verification Check failed")) {
     return "its certificate is for another name than the one it was called by";

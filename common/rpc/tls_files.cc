@@ -63,20 +63,23 @@ Result<Key> read_key(const std::string& file) {
   return key;
 }
 
-}  // namespace
-
-Result<void> check_tls_files(const TlsFiles& files) {
-  if (!files.are_given()) return {};
+Result<void> check_certificate(const TlsFiles& files) {
   const Result<std::vector<Certificate>> certificates = read_certificates(files.certificate);
   if (!certificates.ok()) return certificates.error().with_context("--tls-cert");
   const Result<Key> key = read_key(files.key);
   if (!key.ok()) return key.error().with_context("--tls-key");
   const ErrorsOfOpenSsl errors;
-  if (X509_check_private_key(certificates.value().front().get(), key.value().get()) != 1) {
-    return invalid_argument(
-        fmt::format("--tls-key: the key in {} is not the one of the certificate in {}", files.key,
-                    files.certificate));
-  }
+  if (X509_check_private_key(certificates.value().front().get(), key.value().get()) == 1) return {};
+  return invalid_argument(
+      fmt::format("--tls-key: the key in {} is not the one of the certificate in {}", files.key,
+                  files.certificate));
+}
+
+}  // namespace
+
+Result<void> check_tls_files(const TlsFiles& files) {
+  if (!files.are_given()) return {};
+  if (files.have_certificate()) ISOPOP_TRY(check_certificate(files));
   const Result<std::vector<Certificate>> ca = read_certificates(files.ca);
   if (!ca.ok()) return ca.error().with_context("--tls-ca");
   return {};

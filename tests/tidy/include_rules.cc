@@ -22,6 +22,7 @@ struct Knows {
 
 const std::vector<Knows>& include_table() {
   static const std::vector<Knows> table = {
+      {"common/rpc/", {"common/", "isopop/"}, "how programs identify themselves is in proto"},
       {"common/", {"common/"}, "common knows none of the components"},
       {"router/geo/", {"common/", "router/geo/"}, "router/geo is a core"},
       {"router/network/", {"common/", "router/network/"}, "router/network is a core"},

@@ -87,7 +87,7 @@ TEST_F(TlsProgramsTest, PopctlIsRefusedWithoutAGoodCertificate) {
   control_.start(flags(server_));
   rpc::TlsFiles foreign = foreign_ca_.issue({.name = "stranger"});
   foreign.ca = client_.ca;
-  expect_refused({}, "if it speaks TLS, give --tls-cert");
+  expect_refused({}, "if it speaks TLS, name its CA");
   expect_refused(flags(foreign), "must be signed by the CA");
   expect_refused(flags(expired_), "which has expired");
 }
@@ -129,7 +129,7 @@ TEST_F(TlsProgramsTest, APopInPlainTextIsRefusedAndSaysWhy) {
   control_.start(flags(server_));
   const PopProcess pop(control_.endpoint());
   EXPECT_TRUE(wait_until([&pop] {
-    return pop.log().find("if it speaks TLS, give --tls-cert") != std::string::npos;
+    return pop.log().find("if it speaks TLS, name its CA") != std::string::npos;
   })) << pop.log();
   EXPECT_TRUE(popctl_says("pops           0 ready, 0 starting"));
 }

@@ -94,6 +94,15 @@ TEST_F(TlsCredentialsTest, AClientOfAnotherAuthorityIsRefused) {
               HasSubstr("it hung up when it saw the certificate in " + files.certificate));
 }
 
+TEST_F(TlsCredentialsTest, AClientWithoutACertificateIsTakenIfItBelievesTheServer) {
+  serve(server_files_);
+  TlsFiles files;
+  files.ca = client_.ca;
+  EXPECT_TRUE(reaches(files));
+  files.ca = foreign_ca_.issue({.name = "foreign"}).ca;
+  EXPECT_THAT(complaint(files), HasSubstr("not signed by the CA in " + files.ca));
+}
+
 TEST_F(TlsCredentialsTest, AnExpiredClientIsRefused) {
   serve(server_files_);
   const TlsFiles old =
@@ -104,7 +113,7 @@ TEST_F(TlsCredentialsTest, AnExpiredClientIsRefused) {
 
 TEST_F(TlsCredentialsTest, PlainTextAndTlsDoNotMeet) {
   serve(server_files_);
-  EXPECT_THAT(complaint({}), HasSubstr("if it speaks TLS, give --tls-cert"));
+  EXPECT_THAT(complaint({}), HasSubstr("if it speaks TLS, name its CA"));
   serve({});
   EXPECT_THAT(complaint(client_), HasSubstr("it does not speak TLS"));
   EXPECT_TRUE(reaches({}));
