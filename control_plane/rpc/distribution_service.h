@@ -32,6 +32,7 @@ class DistributionService final : public v1::Distribution::CallbackService {
     [[nodiscard]] std::optional<v1::ControlMessage> next_message(SessionId id) override {
       return loop_.distributor().next_message(id);
     }
+    [[nodiscard]] bool is_shutting_down() const override { return loop_.is_shutting_down(); }
 
    private:
     ControlLoop& loop_;

@@ -26,6 +26,7 @@ class PopStreams {
   virtual void close_stream(SessionId id) = 0;
   virtual void receive(SessionId id, const v1::PopMessage& message) = 0;
   [[nodiscard]] virtual std::optional<v1::ControlMessage> next_message(SessionId id) = 0;
+  [[nodiscard]] virtual bool is_shutting_down() const = 0;
 };
 
 // gRPC's side of one PoP's stream: converts callbacks into posts and writes one message at a time,
