@@ -13,13 +13,14 @@ Error denied(std::string message) {
 }
 
 Result<void> check_deployer(const Caller& caller, std::string_view worker) {
-  if (caller.workers.empty() || worker.empty()) return {};
+  if (caller.workers.empty()) return {};
   const bool fits = std::any_of(
       caller.workers.begin(), caller.workers.end(),
       [worker](const std::string& pattern) { return pki::fits_pattern(worker, pattern); });
   if (fits) return {};
   return denied(fmt::format("{} may change {} and not {}; ask an admin for a token that may",
-                            caller.actor.name, fmt::join(caller.workers, ", "), worker));
+                            caller.actor.name, fmt::join(caller.workers, ", "),
+                            worker.empty() ? "what is no worker's own" : worker));
 }
 
 }  // namespace

@@ -46,6 +46,10 @@ TEST_F(AccessBookTest, ATokenSaysWhoCallsAndWhatTheyMay) {
   ASSERT_FALSE(other.ok());
   EXPECT_EQ(other.error().code, ErrorCode::kPermissionDenied);
   EXPECT_THAT(other.error().message, HasSubstr("shop-*"));
+  EXPECT_FALSE(check_permission(caller, Permission::kDeploy, "").ok());
+  const Caller of_all{.actor = {"token:d"}, .role = Role::kDeployer};
+  EXPECT_TRUE(check_permission(of_all, Permission::kDeploy, "").ok());
+  EXPECT_FALSE(check_permission(of_all, Permission::kAdmin, "").ok());
   EXPECT_FALSE(check_permission(caller, Permission::kAdmin, "").ok());
   EXPECT_FALSE(check_permission(caller, Permission::kProgram, "").ok());
 }
