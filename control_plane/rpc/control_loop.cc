@@ -100,6 +100,11 @@ std::size_t ControlLoop::post_to_all(const v1::ControlMessage& message) {
   return taken;
 }
 
+void ControlLoop::remove_relay(const std::string& name) {
+  const auto found = relays_.find(name);
+  if (found != relays_.end()) relays_.erase(found);
+}
+
 void ControlLoop::remove_router(const std::string& address) {
   const auto found = routers_.find(address);
   if (found != routers_.end()) routers_.erase(found);

@@ -74,6 +74,11 @@ class ControlLoop final {
   void remove_router(const std::string& address);
   [[nodiscard]] const std::multiset<std::string>& routers() const { return routers_; }
 
+  // Names of the relays that are connected now.
+  void add_relay(const std::string& name) { relays_.insert(name); }
+  void remove_relay(const std::string& name);
+  [[nodiscard]] const std::multiset<std::string>& relays() const { return relays_; }
+
   [[nodiscard]] WallTime started_at() const { return started_at_; }
 
   // After anything that told the distributor something.
@@ -97,6 +102,7 @@ class ControlLoop final {
   std::map<Distributor::SessionId, PopLink*> links_;
   std::set<Watcher*> watchers_;
   std::multiset<std::string> routers_;
+  std::multiset<std::string> relays_;
   std::set<std::string> awaited_pops_;  // connected before the restart, not yet back
   std::set<std::string> remembered_pops_;
   WallTime started_at_;

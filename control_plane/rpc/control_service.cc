@@ -265,6 +265,7 @@ grpc::ServerUnaryReactor* ControlService::GetStatus(grpc::CallbackServerContext*
       response->set_pops_starting(by_state[v1::POP_STATE_STARTING]);
       response->set_pops_down(by_state[v1::POP_STATE_DOWN]);
       for (const std::string& router : loop_.routers()) response->add_router_addresses(router);
+    response->set_relays(loop_.relays().size());
       response->set_insecure(authorizer_.is_insecure());
       call.Finish(grpc::Status::OK);
     });

@@ -24,6 +24,8 @@
 #include "control_plane/rpc/deployer.h"
 #include "control_plane/rpc/distribution_service.h"
 #include "control_plane/rpc/kv_service.h"
+#include "control_plane/rpc/operations_service.h"
+#include "control_plane/rpc/telemetry.h"
 
 namespace isopop::control {
 namespace {
@@ -61,19 +63,24 @@ class ControlPlane final {
         deployer_(loop_, store_, metrics_,
                   {.check = {.executor = options.executor}, .bundle_limits = {}}),
         control_(loop_, deployer_, authorizer_),
-        distribution_(loop_),
+        distribution_(loop_, authorizer_),
+        telemetry_(loop_, clock_),
+        operations_(loop_, telemetry_, authorizer_, io_, clock_, options.state),
         kv_(io_, clock_, loop_, authorizer_),
         signals_(io_, SIGTERM, SIGINT),
         work_(io_.get_executor()) {}
 
   Result<void> start(const ControlPlaneOptions& options) {
     ISOPOP_TRY(loop_.load());
+    ISOPOP_TRY(operations_.load());
+    telemetry_.attach();
     ISOPOP_TRY_ASSIGN(const Endpoint http_listen, parse_endpoint(options.http_listen));
     ISOPOP_TRY_ASSIGN(http_, StatusEndpoint::create(io_, http_listen, loop_, metrics_));
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     ISOPOP_TRY_ASSIGN(
-        grpc_, rpc::Server::create(options.listen, {&control_, &distribution_, &kv_}, options.tls));
+        grpc_, rpc::Server::create(options.listen, {&control_, &distribution_, &kv_, &operations_},
+                                   options.tls));
     loop_.start_ticking();
     wait_for_signal();
     log_info("listening on {} (gRPC{}) and {} (HTTP)", grpc_->address(),
@@ -123,6 +130,8 @@ class ControlPlane final {
   Deployer deployer_;
   ControlService control_;
   DistributionService distribution_;
+  Telemetry telemetry_;
+  OperationsService operations_;
   KvService kv_;
   std::unique_ptr<StatusEndpoint> http_;
   std::unique_ptr<rpc::Server> grpc_;
