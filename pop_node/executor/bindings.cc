@@ -192,7 +192,8 @@ void current_request(const Arguments& arguments) {
   arguments.GetReturnValue().Set(Realm::of(arguments.GetIsolate()).current_request());
 }
 
-// startFetch(method, url, flatHeaders, body) -> id; throws what is wrong with it
+// startFetch(method, url, flatHeaders, body, binding) -> id; throws what is wrong with it. With a
+// binding of `env` the URL is what that understands by it.
 void start_fetch(const Arguments& arguments) {
   v8::Isolate* const isolate = arguments.GetIsolate();
   if (refused_at_top_level(isolate, "fetch()")) return;
@@ -201,7 +202,8 @@ void start_fetch(const Arguments& arguments) {
   const std::string_view body = text.empty() ? bytes_at(arguments, 3) : std::string_view(text);
   const Result<std::uint32_t> id = realm.start_fetch({.method = text_at(arguments, 0),
                                                       .url = text_at(arguments, 1),
-                                                      .headers = headers_at(arguments, 2)},
+                                                      .headers = headers_at(arguments, 2),
+                                                      .binding = text_at(arguments, 4)},
                                                      body);
   if (id.ok()) {
     arguments.GetReturnValue().Set(id.value());

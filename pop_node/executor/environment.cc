@@ -51,7 +51,8 @@ void Environment::open_context() {
             .on_body = hook("onBody"),
             .on_credit = hook("onCredit"),
             .on_cancel = hook("onCancel"),
-            .report_uncaught = hook("reportUncaught")};
+            .report_uncaught = hook("reportUncaught"),
+            .make_kv_namespace = hook("makeKvNamespace")};
 }
 
 }  // namespace isopop::executor

@@ -19,7 +19,7 @@ class Environment {
   // The functions of the runtime that the host calls.
   struct Hooks {
     v8::Global<v8::Function> dispatch, on_timer, forget_timer, on_body, on_credit, on_cancel,
-        report_uncaught;
+        report_uncaught, make_kv_namespace;
   };
 
   // `snapshot` was made by isopop-mksnapshot; V8 keeps the pointer.

@@ -118,14 +118,25 @@ Variable read_variable(pbf_reader reader) {
   return variable;
 }
 
-// The variables stand in Load.version.settings.variables.
-std::vector<Variable> read_variables(pbf_reader version) {
-  std::vector<Variable> variables;
+// What makes up `env` stands in Load.version.settings: variables, and names of KV bindings.
+void read_env(pbf_reader version, LoadFrame& load) {
   while (version.next(6, kBytes)) {
     pbf_reader settings = version.get_message();
-    while (settings.next(3, kBytes)) variables.push_back(read_variable(settings.get_message()));
+    while (settings.next()) {
+      switch (settings.tag_and_type()) {
+        case field(3, kBytes):
+          load.variables.push_back(read_variable(settings.get_message()));
+          break;
+        case field(4, kBytes): {
+          pbf_reader binding = settings.get_message();
+          while (binding.next(1, kBytes)) load.kv_bindings.push_back(binding.get_string());
+          break;
+        }
+        default:
+          settings.skip();
+      }
+    }
   }
-  return variables;
 }
 
 Result<InboundFrame> read_load(pbf_reader reader) {
@@ -133,7 +144,7 @@ Result<InboundFrame> read_load(pbf_reader reader) {
   while (reader.next()) {
     switch (reader.tag_and_type()) {
       case field(1, kBytes):
-        load.variables = read_variables(reader.get_message());
+        read_env(reader.get_message(), load);
         break;
       case field(2, kBytes): {
         ISOPOP_TRY_ASSIGN(load.bundle, read_bundle(reader.get_message()));

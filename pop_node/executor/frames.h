@@ -75,6 +75,7 @@ struct Header {
 struct LoadFrame {
   Bundle bundle;
   std::vector<Variable> variables;
+  std::vector<std::string> kv_bindings;  // names of namespaces in `env`
   std::string colo;
   Isolation isolation = Isolation::kUnspecified;
   Limits limits;
@@ -229,6 +230,7 @@ struct SubrequestHead {
   std::string url;
   std::vector<Header> headers;
   bool has_body = false;
+  std::string binding;  // the property of `env` that asks; empty: fetch()
 };
 void append_subrequest(std::string& out, SubrequestKey key, const SubrequestHead& head);
 void append_subrequest_body(std::string& out, SubrequestKey key, BodyPiece piece);

@@ -127,6 +127,15 @@ std::optional<WorkerFault> Realm::make_env(v8::Local<v8::Context> context) {
       return fault_of("the variable " + variable.name + " cannot be set");
     }
   }
+  const v8::Local<v8::Function> make_kv = environment_.hooks().make_kv_namespace.Get(isolate_);
+  for (const std::string& name : load_.kv_bindings) {
+    v8::Local<v8::Value> argument = to_v8(isolate_, name);
+    v8::Local<v8::Value> space;
+    if (!make_kv->Call(context, v8::Undefined(isolate_), 1, &argument).ToLocal(&space) ||
+        env->CreateDataProperty(context, to_v8(isolate_, name), space).IsNothing()) {
+      return fault_of("the KV binding " + name + " cannot be set");
+    }
+  }
   env_.Reset(isolate_, env);
   return std::nullopt;
 }

@@ -117,6 +117,7 @@ void append_subrequest(std::string& out, SubrequestKey key, const SubrequestHead
     writer.add_string(2, head.url);
     write_headers(writer, 3, head.headers);
     if (head.has_body) writer.add_bool(4, true);
+    if (!head.binding.empty()) writer.add_string(5, head.binding);
   });
 }
 

@@ -15,7 +15,11 @@ Result<void> check(const SubrequestHead& head, std::string_view body) {
   if (size_of(head) > Subrequests::kHeadBytesMax) {
     return invalid_argument("fetch: URL and headers together are larger than 128 KiB");
   }
-  if (body.size() > Subrequests::kBodyBytesMax) {
+  // Whoever asks on a binding has said it in words of its own.
+  if (!head.binding.empty() && body.size() > Subrequests::kBindingBodyBytesMax) {
+    return invalid_argument("the value is larger than 25 MiB");
+  }
+  if (head.binding.empty() && body.size() > Subrequests::kBodyBytesMax) {
     return invalid_argument("fetch: the body of a request may have 1 MiB, this one has " +
                             std::to_string(body.size()) + " bytes");
   }

@@ -24,6 +24,7 @@ class Subrequests {
  public:
   static constexpr std::size_t kUnderWayMax = 6;
   static constexpr std::size_t kBodyBytesMax = std::size_t{1} << 20U;
+  static constexpr std::size_t kBindingBodyBytesMax = std::size_t{25} << 20U;
   static constexpr std::size_t kHeadBytesMax = std::size_t{128} << 10U;
 
   // `out` outlives this object.

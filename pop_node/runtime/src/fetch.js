@@ -20,8 +20,9 @@ const kOfTheBody = new Set(['content-encoding', 'content-language', 'content-loc
 
 const underWay = new Table();  // id of a request -> Table of its fetches' ids -> Fetch
 
-// One request of a worker's own, from its start to the end of its answer's body.
-class Fetch {
+// One request of a worker's own, from its start to the end of its answer's body. With a binding it is
+// the PoP itself that is asked, and the URL what that binding understands by it.
+export class Fetch {
   #id;
   #request;
   #wake = null;
@@ -29,9 +30,9 @@ class Fetch {
   #signal = null;
   #onAbort = null;
 
-  constructor(method, url, headers, body, signal) {
+  constructor(method, url, headers, body, signal, binding = '') {
     this.#request = host.currentRequest();
-    this.#id = host.startFetch(method, url, headers, body);
+    this.#id = host.startFetch(method, url, headers, body, binding);
     if (!underWay.has(this.#request)) underWay.set(this.#request, new Table());
     underWay.get(this.#request).set(this.#id, this);
     if (signal === null) return;
@@ -93,7 +94,7 @@ class Fetch {
 }
 
 // The body of an answer, which the host takes from the wire under its credit scheme.
-class FetchedBody extends IncomingBody {
+export class FetchedBody extends IncomingBody {
   #fetch;
   constructor(fetch) {
     super(0);

@@ -1,7 +1,7 @@
 // The parts of the language that the runtime keeps its books with, taken before a worker can replace
 // or delete them: a module that imports a name from here does not see what stands on the global object.
 
-export const { ArrayBuffer, Map, Promise, TypeError, Uint8Array } = globalThis;
+export const { ArrayBuffer, Error, Map, Promise, TypeError, Uint8Array } = globalThis;
 export const { isArray } = Array;
 export const { apply } = Reflect;
 

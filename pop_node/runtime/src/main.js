@@ -16,6 +16,7 @@ import './headers.js';
 import './request.js';
 import './response.js';
 import './fetch.js';
+import './kv.js';
 import './console.js';
 
 import { expose } from './globals.js';
@@ -25,5 +26,6 @@ expose('navigator', Object.freeze({ userAgent: 'Isopop' }));
 
 export { dispatch, onCancel, onCredit } from './call.js';
 export { onBody } from './fetch.js';
+export { makeKvNamespace } from './kv.js';
 export { reportUncaught } from './report.js';
 export { forgetTimer, onTimer } from './timers.js';

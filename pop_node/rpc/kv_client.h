@@ -1,0 +1,42 @@
+#pragma once
+
+#include <chrono>
+#include <memory>
+#include <string>
+
+#include "common/event_loop/asio.h"
+#include "pop_node/kv/kv_upstream.h"
+
+namespace grpc {
+class Channel;
+}
+
+namespace isopop::pop {
+
+struct KvClientOptions {
+  std::string pop_id;  // who is to be told of changes, and whose the writes are
+  std::chrono::milliseconds deadline{5'000};
+};
+
+// The control plane as the holder of namespaces, over gRPC. gRPC's threads only post to the event
+// loop; everything else lives on the event loop.
+class KvClient final : public KvUpstream {
+ public:
+  KvClient(asio::io_context& io, std::shared_ptr<grpc::Channel> channel, KvClientOptions options);
+  // Cancels what is under way, and waits until gRPC has let go of it; nothing is answered any more.
+  ~KvClient() override;
+  KvClient(const KvClient&) = delete;
+  KvClient& operator=(const KvClient&) = delete;
+  KvClient(KvClient&&) = delete;
+  KvClient& operator=(KvClient&&) = delete;
+
+  void read(const KvKey& key, ReadAnswer answer) override;
+  void write(v1::KvWriteRequest::Write write, WriteAnswer answer) override;
+  void list(const v1::KvListRequest& request, ListAnswer answer) override;
+
+ private:
+  class Impl;
+  std::shared_ptr<Impl> impl_;
+};
+
+}  // namespace isopop::pop
