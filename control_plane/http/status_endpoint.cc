@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "common/http/header_names.h"
+#include "common/metrics/metrics_registry.h"
 
 namespace isopop::control {
 namespace {
@@ -26,9 +27,8 @@ http::ResponseHead head_of(const Page& page) {
 
 Result<std::unique_ptr<StatusEndpoint>> StatusEndpoint::create(asio::io_context& io,
                                                                const Endpoint& endpoint,
-                                                               ControlLoop& loop,
-                                                               MetricsRegistry& metrics) {
-  std::unique_ptr<StatusEndpoint> self(new StatusEndpoint(loop, metrics));
+                                                               StatusSource& source) {
+  std::unique_ptr<StatusEndpoint> self(new StatusEndpoint(source));
   ISOPOP_TRY_ASSIGN(self->server_, http::Server::create(
                                        io, endpoint,
                                        [borrowed = self.get()](http::Exchange& exchange) {
@@ -48,11 +48,10 @@ asio::awaitable<void> StatusEndpoint::answer(http::Exchange& exchange) {
   if (target.path == "/healthz") {
     page.body = "ok\n";
   } else if (target.path == "/readyz") {
-    const bool ready = !loop_.is_shutting_down();
+    const bool ready = source_.is_ready();
     page = {.status = ready ? 200U : 503U, .body = ready ? "ready\n" : "shutting down\n"};
   } else if (target.path == "/metrics") {
-    loop_.refresh_metrics();
-    page = {.type = MetricsRegistry::kContentType, .body = metrics_.render()};
+    page = {.type = MetricsRegistry::kContentType, .body = source_.metrics()};
   } else {
     page = {.status = 404, .body = "there is /healthz, /readyz and /metrics\n"};
   }

@@ -18,6 +18,8 @@ std::optional<std::string> token_of(const grpc::CallbackServerContext& context) 
   return std::string(value.starts_with(kScheme) ? value.substr(kScheme.size()) : value);
 }
 
+}  // namespace
+
 std::optional<pki::ProgramIdentity> program_of(const grpc::CallbackServerContext& context) {
   const auto peer = context.auth_context();
   if (peer == nullptr || !peer->IsPeerAuthenticated()) return std::nullopt;
@@ -28,8 +30,6 @@ std::optional<pki::ProgramIdentity> program_of(const grpc::CallbackServerContext
   if (!identity.ok()) return std::nullopt;
   return identity.value();
 }
-
-}  // namespace
 
 Result<Caller> Authorizer::caller(const grpc::CallbackServerContext& context) const {
   if (book_ == nullptr) {

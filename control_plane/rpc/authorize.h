@@ -2,8 +2,10 @@
 
 #include <grpcpp/grpcpp.h>
 
+#include <optional>
 #include <string_view>
 
+#include "common/pki/identity.h"
 #include "common/result/result.h"
 #include "control_plane/access/access_book.h"
 #include "control_plane/access/actor.h"
@@ -11,6 +13,10 @@
 #include "control_plane/access/permission.h"
 
 namespace isopop::control {
+
+// Who the caller's certificate, which gRPC has checked, says it is.
+[[nodiscard]] std::optional<pki::ProgramIdentity> program_of(
+    const grpc::CallbackServerContext& context);
 
 // Who is calling, and whether they may. Every method of every service asks before it does
 // anything. People show a token, programs a certificate. Thread-safe.

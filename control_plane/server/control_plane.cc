@@ -16,6 +16,7 @@
 #include "common/files/files.h"
 #include "common/log/log.h"
 #include "common/rpc/rpc.h"
+#include "control_plane/http/control_status.h"
 #include "control_plane/http/status_endpoint.h"
 #include "control_plane/registry/state_lock.h"
 #include "control_plane/rpc/authorize.h"
@@ -65,6 +66,7 @@ class ControlPlane final {
         control_(loop_, deployer_, authorizer_),
         distribution_(loop_, authorizer_),
         telemetry_(loop_, clock_),
+        status_(loop_, metrics_, telemetry_),
         operations_(loop_, telemetry_, authorizer_, io_, clock_, options.state),
         kv_(io_, clock_, loop_, authorizer_),
         signals_(io_, SIGTERM, SIGINT),
@@ -75,7 +77,7 @@ class ControlPlane final {
     ISOPOP_TRY(operations_.load());
     telemetry_.attach();
     ISOPOP_TRY_ASSIGN(const Endpoint http_listen, parse_endpoint(options.http_listen));
-    ISOPOP_TRY_ASSIGN(http_, StatusEndpoint::create(io_, http_listen, loop_, metrics_));
+    ISOPOP_TRY_ASSIGN(http_, StatusEndpoint::create(io_, http_listen, status_));
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     ISOPOP_TRY_ASSIGN(
@@ -131,6 +133,7 @@ class ControlPlane final {
   ControlService control_;
   DistributionService distribution_;
   Telemetry telemetry_;
+  ControlStatus status_;
   OperationsService operations_;
   KvService kv_;
   std::unique_ptr<StatusEndpoint> http_;
