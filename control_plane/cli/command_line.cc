@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdlib>
 #include <map>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -50,6 +51,36 @@ std::vector<std::string> option_names(const CLI::App& app) {
   return names;
 }
 
+const std::map<std::string, OutputFormat>& formats() {
+  static const std::map<std::string, OutputFormat> all = {{"table", OutputFormat::kTable},
+                                                          {"wide", OutputFormat::kWide},
+                                                          {"json", OutputFormat::kJson},
+                                                          {"ndjson", OutputFormat::kNdjson},
+                                                          {"yaml", OutputFormat::kYaml}};
+  return all;
+}
+
+std::string check_format(const std::string& name) {
+  if (formats().contains(name)) return {};
+  return fmt::format("{}: must be table, wide, json, ndjson or yaml", in_quotes(name));
+}
+
+// Usage lines with the whole command in them, also of a command of a group; words for people.
+class HelpFormatter final : public CLI::Formatter {
+ public:
+  HelpFormatter() {
+    label("TEXT", "VALUE");
+    label("UINT", "NUMBER");
+    label("REQUIRED", "(required)");
+    label("SUBCOMMAND", "COMMAND");
+    label("SUBCOMMANDS", "COMMANDS");
+    label("Subcommands", "Commands");
+  }
+  [[nodiscard]] std::string make_usage(const CLI::App* app, std::string /*name*/) const override {
+    return CLI::Formatter::make_usage(app, path_of(*app));
+  }
+};
+
 std::string environment(const char* name) {
   const char* value = std::getenv(name);  // NOLINT(concurrency-mt-unsafe)
   return value == nullptr ? std::string() : std::string(trim(value));
@@ -77,6 +108,12 @@ std::string explain_argument(const CLI::App& app, const std::string& argument) {
                          did_you_mean(argument, names));
 }
 
+CLI::Option* add_repeated(CLI::App& command, const std::string& name,
+                          std::vector<std::string>& values, const std::string& description) {
+  return command.add_option(name, values, description + "; may be repeated")
+      ->allow_extra_args(false);
+}
+
 std::string check_duration(const std::string& text) {
   const Result<std::chrono::nanoseconds> parsed = parse_duration(text);
   return parsed.ok() ? std::string() : parsed.error().message;
@@ -88,6 +125,7 @@ CommandLine::CommandLine()
   app_.require_subcommand(1);
   app_.fallthrough();
   app_.footer(kFooter);
+  app_.formatter(std::make_shared<HelpFormatter>());
   add_global_options();
 }
 
@@ -102,13 +140,11 @@ void CommandLine::add_global_options() {
                   "File with the token that says who you are (or POPCTL_TOKEN, the token itself)");
   app_.add_option("--ca", target.ca, "CA of the control plane's certificate (PEM)")
       ->envname("POPCTL_CA");
-  const std::map<std::string, OutputFormat> formats = {{"table", OutputFormat::kTable},
-                                                       {"wide", OutputFormat::kWide},
-                                                       {"json", OutputFormat::kJson},
-                                                       {"ndjson", OutputFormat::kNdjson},
-                                                       {"yaml", OutputFormat::kYaml}};
-  app_.add_option("-o,--output", global_.output.format, "How data is printed (default: table)")
-      ->transform(CLI::CheckedTransformer(formats))
+  app_.add_option_function<std::string>(
+          "-o,--output",
+          [this](const std::string& name) { global_.output.format = formats().find(name)->second; },
+          "How data is printed (default: table)")
+      ->check(check_format)
       ->option_text("table|wide|json|ndjson|yaml");
   app_.add_flag_callback(
       "--no-headers", [this] { global_.output.headers = false; },
@@ -127,7 +163,9 @@ CLI::App& CommandLine::add(const std::string& name, const std::string& descripti
 
 CLI::App& CommandLine::add(CLI::App& group, const std::string& name,
                            const std::string& description) {
-  return *group.add_subcommand(name, description);
+  CLI::App& command = *group.add_subcommand(name, description);
+  command.footer("Options of every command: popctl --help");
+  return command;
 }
 
 CLI::App& CommandLine::add_group(const std::string& name, const std::string& description) {

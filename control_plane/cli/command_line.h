@@ -3,6 +3,7 @@
 #include <CLI/App.hpp>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include "control_plane/cli/exit_code.h"
 #include "control_plane/cli/global_options.h"
@@ -50,6 +51,11 @@ class CommandLine final {
   GlobalOptions global_;
   std::function<ExitCode(const GlobalOptions&)> action_;
 };
+
+// An option that may be repeated and takes one value each time, so that what follows is not taken
+// for another one.
+CLI::Option* add_repeated(CLI::App& command, const std::string& name,
+                          std::vector<std::string>& values, const std::string& description);
 
 // What is wrong with arguments that nobody took: the command or option that was probably meant.
 // `app` is the last command that was recognised.

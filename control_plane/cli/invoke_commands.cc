@@ -153,7 +153,7 @@ void add_invoke_commands(CommandLine& line) {
   command.add_option("--path", options->path, "Path and query")->capture_default_str();
   command.add_option("-X,--method", options->method, "Default: GET, or POST with --data");
   CLI::Option* data = command.add_option("-d,--data", options->data, "Request body");
-  command.add_option("-H,--header", options->headers, "'name: value'; may be repeated");
+  add_repeated(command, "-H,--header", options->headers, "'name: value'");
   command.add_flag("-i,--include", options->include_head, "Print status and headers too");
   command.add_option("--timeout", options->timeout, "For the whole answer")
       ->capture_default_str()

@@ -49,6 +49,10 @@ nlohmann::ordered_json to_json(const v1::WorkerVersion& version) {
   for (const v1::Variable& variable : version.settings().variables()) {
     variables.push_back(variable.name());
   }
+  nlohmann::ordered_json spaces = nlohmann::ordered_json::object();
+  for (const v1::KvBinding& binding : version.settings().kv()) {
+    spaces[binding.name()] = binding.namespace_();
+  }
   return {{"worker", version.worker()},
           {"number", version.number()},
           {"id", version.id()},
@@ -58,6 +62,7 @@ nlohmann::ordered_json to_json(const v1::WorkerVersion& version) {
           {"isolation", isolation_name(version.settings().isolation())},
           {"limits", limits},
           {"variables", variables},
+          {"kv", spaces},
           {"created_at", format_rfc3339(from_unix_ms(version.created_at_ms()))},
           {"author", version.author()},
           {"message", version.message()},

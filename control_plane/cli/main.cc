@@ -24,11 +24,14 @@ int run(int argc, char** argv) {
   CommandLine line;
   add_deploy_commands(line);
   add_version_commands(line);
+  add_deployment_commands(line);
+  add_rollout_commands(line);
   add_worker_commands(line);
   add_invoke_commands(line);
   add_pop_commands(line);
   add_status_commands(line);
   add_context_commands(line);
+  add_completion_commands(line);
   return line.run(argc, argv);
 }
 

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 
 #include "control_plane/cli/yaml.h"
 
@@ -66,6 +67,18 @@ void Output::item(std::string_view text, const Json& object) const {
     case OutputFormat::kYaml:
       return write_out("---\n" + to_yaml(object));
   }
+}
+
+void Output::frame(std::string_view text, const Json& object) const {
+  // A terminal that is dumb cannot be cleared either, but one may be told to show no colour.
+  const char* terminal = std::getenv("TERM");  // NOLINT(concurrency-mt-unsafe)
+  const bool is_dumb = terminal == nullptr || std::string_view(terminal) == "dumb";
+  if (is_for_people() && isatty(STDOUT_FILENO) == 1 && !is_dumb) write_out("\x1b[H\x1b[2J");
+  item(text, object);
+}
+
+bool Output::has_reader() {
+  return std::ferror(stdout) == 0;
 }
 
 void Output::raw(std::string_view bytes) const {

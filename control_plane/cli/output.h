@@ -28,11 +28,16 @@ class Output final {
   void one(std::string_view text, const nlohmann::ordered_json& object) const;
   // One of a stream that has no end: json and ndjson one object a line, YAML one document each.
   void item(std::string_view text, const nlohmann::ordered_json& object) const;
+  // The next state of something that changes: on a terminal it takes the place of the one before,
+  // elsewhere it is an item.
+  void frame(std::string_view text, const nlohmann::ordered_json& object) const;
   // Bytes, as they are.
   void raw(std::string_view bytes) const;
 
   // Whether it is people who read it: a table, or a wide one.
   [[nodiscard]] bool is_for_people() const;
+  // False when whoever read standard output has closed it, as `head` does.
+  [[nodiscard]] static bool has_reader();
   // A table in the style that was asked for, for texts that hold one.
   [[nodiscard]] std::string render(const Table& table) const;
   // Whether texts for people may have colours in them.

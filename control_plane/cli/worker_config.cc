@@ -2,13 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <optional>
 #include <utility>
 
 #include "common/config/config_node.h"
+#include "control_plane/kv/kv_limits.h"
 #include "control_plane/registry/bundle.h"
 #include "control_plane/registry/names.h"
 #include "control_plane/registry/worker_limits.h"
+#include "control_plane/rollout/plan.h"
 
 namespace isopop::control::cli {
 namespace {
@@ -62,9 +65,58 @@ Result<v1::WorkerLimits> read_limits(const ConfigNode& node) {
   return limits;
 }
 
+// All properties of `env` share their rules and their names.
+Result<void> check_binding_names(const ConfigNode& node, v1::WorkerSettings settings) {
+  for (const v1::KvBinding& binding : settings.kv()) {
+    settings.add_variables()->set_name(binding.name());
+  }
+  return at_node(node, check_settings(settings));
+}
+
+Result<void> read_kv(const ConfigNode& node, v1::WorkerSettings& settings) {
+  ISOPOP_TRY_ASSIGN(const auto entries, node.as_map());
+  for (const auto& [name, space] : entries) {
+    v1::KvBinding& binding = *settings.add_kv();
+    binding.set_name(name);
+    ISOPOP_TRY_ASSIGN(*binding.mutable_namespace_(), space.as_string());
+    ISOPOP_TRY(at_node(space, check_kv_namespace_name(binding.namespace_())));
+  }
+  return check_binding_names(node, settings);
+}
+
+Result<v1::RolloutPlan> read_rollout(const ConfigNode& node) {
+  ISOPOP_TRY(node.allow_only({"waves", "abort-on", "bake"}));
+  v1::RolloutPlan plan;
+  if (const std::optional<ConfigNode> waves = node.find("waves")) {
+    ISOPOP_TRY_ASSIGN(const auto entries, waves->as_map());
+    for (const auto& [name, selector] : entries) {
+      v1::RolloutPlan::Wave& wave = *plan.add_waves();
+      wave.set_name(name);
+      ISOPOP_TRY_ASSIGN(*wave.mutable_selector(), selector.as_string());
+    }
+  }
+  if (const std::optional<ConfigNode> conditions = node.find("abort-on")) {
+    ISOPOP_TRY_ASSIGN(const std::vector<ConfigNode> list, conditions->as_list());
+    for (const ConfigNode& condition : list) {
+      ISOPOP_TRY_ASSIGN(*plan.add_abort_on(), condition.as_string());
+    }
+  }
+  if (const std::optional<ConfigNode> bake = node.find("bake")) {
+    ISOPOP_TRY_ASSIGN(const std::chrono::nanoseconds time, bake->as_duration());
+    const auto ms = std::chrono::duration_cast<std::chrono::milliseconds>(time);
+    if (ms < std::chrono::milliseconds(1) || ms > Plan::kBakeMax) {
+      return bake->error("must be between 1 ms and 24 h");
+    }
+    plan.set_bake_ms(static_cast<std::uint32_t>(ms.count()));
+  }
+  ISOPOP_TRY(at_node(node, Plan::parse(plan)));
+  return plan;
+}
+
 Result<WorkerConfig> read_root(const ConfigNode& root) {
-  ISOPOP_TRY(root.allow_only({"name", "main", "isolation", "routes", "vars", "limits"}));
-  WorkerConfig config;
+  ISOPOP_TRY(
+      root.allow_only({"name", "main", "isolation", "routes", "vars", "limits", "kv", "rollout"}));
+  WorkerConfig config{.file = kWorkerConfigName};
   if (const std::optional<ConfigNode> name = root.find("name")) {
     ISOPOP_TRY_ASSIGN(config.name, name->as_string());
     ISOPOP_TRY(at_node(*name, check_worker_name(config.name)));
@@ -84,6 +136,12 @@ Result<WorkerConfig> read_root(const ConfigNode& root) {
   }
   if (const std::optional<ConfigNode> limits = root.find("limits")) {
     ISOPOP_TRY_ASSIGN(*config.settings.mutable_limits(), read_limits(*limits));
+  }
+  if (const std::optional<ConfigNode> kv = root.find("kv")) {
+    ISOPOP_TRY(read_kv(*kv, config.settings));
+  }
+  if (const std::optional<ConfigNode> rollout = root.find("rollout")) {
+    ISOPOP_TRY_ASSIGN(config.rollout, read_rollout(*rollout));
   }
   return config;
 }
