@@ -21,6 +21,7 @@ inline constexpr std::string_view kClientCountry = "isopop-client-country";  // 
 // PoP to client.
 inline constexpr std::string_view kRay = "isopop-ray";      // "<16 hex>-AMS"
 inline constexpr std::string_view kStart = "isopop-start";  // cold pristine fresh warm
+inline constexpr std::string_view kVersion = "isopop-version";  // "7": of the worker that answered
 
 // Router to client, besides kClientLocation: where the client was placed.
 inline constexpr std::string_view kPop = "isopop-pop";                 // "AMS"

@@ -83,6 +83,14 @@ ServerCounters Server::counters() const {
   return core_->counters();
 }
 
+void Server::suspend() {
+  core_->suspend();
+}
+
+Result<void> Server::resume() {
+  return core_->resume();
+}
+
 asio::awaitable<void> Server::drain(std::chrono::milliseconds patience) {
   return core_->drain(patience);
 }

@@ -131,6 +131,12 @@ class Server {
   [[nodiscard]] Endpoint address() const;
   [[nodiscard]] ServerCounters counters() const;
 
+  // As if the machine had gone: nobody can connect, and all connections are cut, answers or not.
+  // Until resume(), which listens at the same address again; ALREADY_EXISTS when somebody else has
+  // taken it. Each does nothing when it is so already.
+  void suspend();
+  [[nodiscard]] Result<void> resume();
+
   // Stops listening, closes idle connections, lets running exchanges finish, each with connection:
   // close; after `patience` cuts the rest. Returns when no connection is left.
   asio::awaitable<void> drain(std::chrono::milliseconds patience);

@@ -70,7 +70,8 @@ asio::awaitable<void> ServerCore::accept_loop(std::shared_ptr<ServerCore> core) 
     if (error == asio::error::connection_aborted) continue;
     log_warning("http: cannot accept on {}: {}", to_string(core->address_), error.message());
     core->accept_pause_.expires_after(kAcceptPause);
-    co_await core->accept_pause_.async_wait(kAwait);
+    const auto [cancelled] = co_await core->accept_pause_.async_wait(kAwait);
+    if (cancelled) co_return;
   }
 }
 
@@ -109,6 +110,25 @@ void ServerCore::remove(Connection& connection) {
   connections_.erase(&connection);
   counters_.connections_open = connections_.size();
   if (connections_.empty()) drained_.cancel();
+}
+
+void ServerCore::suspend() {
+  boost::system::error_code ignored;
+  acceptor_.close(ignored);
+  accept_pause_.cancel();
+  for (Connection* connection : connections_) connection->cut();
+}
+
+Result<void> ServerCore::resume() {
+  if (acceptor_.is_open() || draining_) return {};
+  const Result<void> listens = listen(address_);
+  if (listens.ok()) {
+    start_accepting();
+  } else {
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+  }
+  return listens;
 }
 
 asio::awaitable<void> ServerCore::drain(std::chrono::milliseconds patience) {

@@ -26,6 +26,8 @@ class ServerCore final : public std::enable_shared_from_this<ServerCore> {
   void start_accepting();
   [[nodiscard]] Endpoint address() const { return address_; }
 
+  void suspend();
+  Result<void> resume();
   asio::awaitable<void> drain(std::chrono::milliseconds patience);
   // Stops listening and cuts every connection.
   void shut();

@@ -43,6 +43,7 @@ asio::awaitable<void> EdgeHandler::answer_own_page(http::Exchange& exchange,
     body = ready ? "ready\n" : "not ready: the control plane has not sent all workers yet\n";
   } else if (path == http::own_paths::kMetrics) {
     head.headers.set(http::header_names::kContentType, MetricsRegistry::kContentType);
+    context_.metrics.refresh(context_.kv);
     body = context_.metrics.render(
         context_.pool, server_ == nullptr ? http::ServerCounters{} : server_->counters(),
         context_.registry);

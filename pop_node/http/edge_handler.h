@@ -12,6 +12,9 @@
 #include "common/time/clock.h"
 #include "pop_node/http/pop_metrics.h"
 #include "pop_node/http/subrequest_load.h"
+#include "pop_node/http/tails.h"
+#include "pop_node/http/version_figures.h"
+#include "pop_node/kv/pop_kv.h"
 #include "pop_node/pool/executor_pool.h"
 #include "pop_node/worker/worker_registry.h"
 
@@ -24,6 +27,9 @@ struct EdgeContext {
   const WorkerRegistry& registry;
   ExecutorPool& pool;
   PopMetrics& metrics;
+  VersionFigures& figures;
+  Tails& tails;
+  PopKv& kv;
   std::string colo;  // the PoP's id: the end of every ray id
   // Shared: what holds a part of it may be destroyed with the event loop, after all else here.
   std::shared_ptr<SubrequestLoad> subrequests = std::make_shared<SubrequestLoad>();

@@ -10,6 +10,7 @@
 #include "common/log/log.h"
 #include "common/text/text.h"
 #include "pop_node/http/response_translation.h"
+#include "pop_node/http/version_choice.h"
 #include "pop_node/pool/frame_codec.h"
 
 namespace isopop::pop {
@@ -51,6 +52,20 @@ std::string reason_name(RejectReason reason) {
   }
 }
 
+// What a tail calls a request that came to this.
+std::string_view outcome_name(std::string_view reason) {
+  if (reason == "cpu_limit") return "exceededCpu";
+  if (reason == "memory_limit") return "exceededMemory";
+  if (reason == "wall_limit" || reason == "executor_silent") return "exceededWall";
+  if (reason == "executor_lost") return "crashed";
+  if (reason == "queue_full" || reason == "queue_deadline" || reason == "cannot_start" ||
+      reason == "draining") {
+    return "overloaded";
+  }
+  if (reason == "body_too_large") return "ok";  // the client was told what the matter is
+  return "exception";
+}
+
 }  // namespace
 
 EdgeRequest::EdgeRequest(EdgeContext& context, http::Exchange& exchange, std::string ray)
@@ -67,10 +82,20 @@ asio::awaitable<void> EdgeRequest::serve() {
   if (next == Next::kGoOn) next = co_await wait_for_place();
   if (next == Next::kGoOn) co_await run_worker();
   exchange_.on_client_gone({});
-  context_.metrics.count({.status = status_,
-                          .start = start_name(),
-                          .total = context_.clock.now() - began_,
-                          .queued = queued_});
+  count();
+}
+
+void EdgeRequest::count() {
+  const auto total = context_.clock.now() - began_;
+  const std::string_view start = start_name();
+  context_.metrics.count({.status = status_, .start = start, .total = total, .queued = queued_});
+  if (worker_ != nullptr) {
+    context_.figures.count(worker_->version,
+                           {.status = status_, .latency = total, .is_cold = start == "cold"});
+  }
+  if (tailed_ != nullptr) {
+    tailed_->request_over({.status = status_, .outcome = outcome_, .start = start, .wall = total});
+  }
 }
 
 asio::awaitable<EdgeRequest::Next> EdgeRequest::find_worker() {
@@ -80,12 +105,42 @@ asio::awaitable<EdgeRequest::Next> EdgeRequest::find_worker() {
     co_return Next::kDone;
   }
   target_ = std::move(target).value();
-  worker_ = context_.registry.find(target_.host, target_.path);
+  client_ = client_address(exchange_.request().headers,
+                           exchange_.remote_endpoint().address().to_string());
+  worker_ = choose_worker();
   if (worker_ == nullptr) {
     co_await send_error(no_worker_answer(), "no_worker");
     co_return Next::kDone;
   }
+  if (context_.tails.any()) begin_tail();
   co_return Next::kGoOn;
+}
+
+LiveWorkerPtr EdgeRequest::choose_worker() const {
+  const LiveAssignmentPtr assignment = context_.registry.find(target_.host, target_.path);
+  if (assignment == nullptr) return nullptr;
+  const std::string& header = sticky_header(*assignment);
+  return choose_version(*assignment,
+                        {.header = exchange_.request().headers.get(header).value_or(""),
+                         .client = client_,
+                         .ray = ray_});
+}
+
+void EdgeRequest::begin_tail() {
+  if (!context_.tails.want(worker_->version.worker())) return;
+  v1::TailEvent event;
+  event.set_pop(context_.colo);
+  event.set_at_ms(to_unix_ms(context_.clock.wall_now()));
+  event.set_worker(worker_->version.worker());
+  event.set_number(worker_->version.number());
+  event.set_ray(ray_);
+  event.set_method(exchange_.request().method);
+  event.set_url(target_.url);
+  event.set_country(client_place(exchange_.request().headers).country());
+  tailed_ = std::make_shared<TailedRequest>(std::move(event),
+                                            [&context = context_](const v1::TailEvent& whole) {
+                                              context.tails.offer(whole, context.clock.now());
+                                            });
 }
 
 bool EdgeRequest::is_over_limit(std::uint64_t body_bytes) const {
@@ -121,7 +176,7 @@ asio::awaitable<EdgeRequest::Next> EdgeRequest::read_first_part() {
 
 asio::awaitable<EdgeRequest::Next> EdgeRequest::wait_for_place() {
   // A new version may have come while the body did; the old one takes no new requests.
-  worker_ = context_.registry.find(target_.host, target_.path);
+  worker_ = choose_worker();
   if (worker_ == nullptr) {
     co_await send_error(no_worker_answer(), "no_worker");
     co_return Next::kDone;
@@ -178,7 +233,8 @@ void EdgeRequest::send_head() {
   head.set_body_complete(fits && body_complete_);
   // What did not fit is the upload's to send.
   if (!fits) body_complete_ = false;
-  run_->send_head(std::move(head), {.ray = ray_});
+  if (tailed_ != nullptr) tailed_->run_begins();
+  run_->send_head(std::move(head), {.ray = ray_, .address = client_}, tailed_);
 }
 
 asio::awaitable<void> EdgeRequest::upload(EdgeRequest& self) {
@@ -219,7 +275,7 @@ asio::awaitable<void> EdgeRequest::answer() {
   if (auto* response = std::get_if<v1::ResponseHead>(&event)) {
     co_await send_answer(std::move(*response));
   } else if (const auto* failure = std::get_if<v1::Failure>(&event)) {
-    log_fault(*failure);
+    note_fault(*failure);
     co_await send_error(failure_answer(failure->kind(), worker_->limits),
                         failure_name(failure->kind()));
   } else if (const auto* lost = std::get_if<ExecutorLost>(&event)) {
@@ -246,15 +302,14 @@ asio::awaitable<void> EdgeRequest::send_answer(v1::ResponseHead response) {
   decorate(answer.head, response.times());
   const bool head_only = exchange_.request().method == "HEAD";
   if (response.body_complete() && !(head_only && answer.declared_length)) {
-    (co_await exchange_.respond(std::move(answer.head), response.body()))
-        .ignore("the client is gone");
+    note_sent(co_await exchange_.respond(std::move(answer.head), response.body()));
     co_return;
   }
   const Result<void> started =
       co_await exchange_.start_response(std::move(answer.head), answer.declared_length);
   ISOPOP_ASSERT(started.ok(), "a checked head can be sent");
   if (head_only || !http::status_allows_body(status_)) {
-    (co_await exchange_.finish()).ignore("the client is gone");
+    note_sent(co_await exchange_.finish());
     co_return;
   }
   co_await stream_body(std::move(*response.mutable_body()));
@@ -279,18 +334,29 @@ asio::awaitable<void> EdgeRequest::stream_body(std::string first_piece) {
     RunEvent event = co_await run_->next();
     auto* next = std::get_if<v1::BodyChunk>(&event);
     if (next == nullptr) {
-      if (const auto* failure = std::get_if<v1::Failure>(&event)) log_fault(*failure);
-      if (!run_->has_left()) context_.metrics.count_failure("broken_stream");
+      if (run_->has_left()) co_return;
+      outcome_ = "crashed";
+      if (const auto* failure = std::get_if<v1::Failure>(&event)) {
+        outcome_ = outcome_name(failure_name(failure->kind()));
+        note_fault(*failure);
+      }
+      context_.metrics.count_failure("broken_stream");
       co_return;
     }
     chunk = std::move(*next);
   }
-  (co_await exchange_.finish()).ignore("the client is gone, or the worker announced a longer body");
+  note_sent(co_await exchange_.finish());
+}
+
+// It fails when the client is gone, or when the worker announced a longer body.
+void EdgeRequest::note_sent(const Result<void>& sent) {
+  if (sent.ok()) outcome_ = "ok";
 }
 
 asio::awaitable<void> EdgeRequest::send_error(ErrorAnswer error, const std::string& reason) {
   context_.metrics.count_failure(reason);
   status_ = error.status;
+  outcome_ = outcome_name(reason);
   http::ResponseHead head = error_head(error);
   decorate(head, {});
   (co_await exchange_.respond(std::move(head), error_text(error, ray_)))
@@ -313,6 +379,9 @@ void EdgeRequest::decorate(http::ResponseHead& head, const v1::RunTimes& times) 
   }
   head.headers.set(header_names::kServerTiming, timing);
   head.headers.set(header_names::kRay, ray_);
+  if (worker_ != nullptr) {
+    head.headers.set(header_names::kVersion, std::to_string(worker_->version.number()));
+  }
 }
 
 std::string_view EdgeRequest::start_name() const {
@@ -323,7 +392,8 @@ std::string_view EdgeRequest::start_name() const {
   return isolation_name(worker_->isolation);
 }
 
-void EdgeRequest::log_fault(const v1::Failure& failure) const {
+void EdgeRequest::note_fault(const v1::Failure& failure) {
+  if (tailed_ != nullptr) tailed_->failed(failure.fault());
   const v1::WorkerFault& fault = failure.fault();
   log_info("worker {} version {} ray {}: {}: {}:{}:{}: {}", worker_->version.worker(),
            worker_->version.number(), ray_, failure_name(failure.kind()), fault.module(),

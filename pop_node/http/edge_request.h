@@ -9,6 +9,7 @@
 #include "pop_node/http/edge_handler.h"
 #include "pop_node/http/error_answers.h"
 #include "pop_node/http/request_translation.h"
+#include "pop_node/http/tailed_request.h"
 #include "pop_node/pool/executor_run.h"
 #include "pop_node/pool/signal.h"
 #include "pop_node/worker/live_worker.h"
@@ -31,6 +32,10 @@ class EdgeRequest final {
   enum class Next { kGoOn, kDone };
 
   asio::awaitable<Next> find_worker();
+  // Of the version that the request is for; null when no worker answers there.
+  [[nodiscard]] LiveWorkerPtr choose_worker() const;
+  void begin_tail();
+  void count();
   asio::awaitable<Next> read_first_part();
   asio::awaitable<Next> wait_for_place();
   asio::awaitable<void> run_worker();
@@ -43,8 +48,9 @@ class EdgeRequest final {
   asio::awaitable<void> refuse_body();
   asio::awaitable<void> send_error(ErrorAnswer error, const std::string& reason);
   void decorate(http::ResponseHead& head, const v1::RunTimes& times) const;
+  void note_sent(const Result<void>& sent);
   void watch_client();
-  void log_fault(const v1::Failure& failure) const;
+  void note_fault(const v1::Failure& failure);
   [[nodiscard]] bool is_over_limit(std::uint64_t body_bytes) const;
   [[nodiscard]] std::string_view start_name() const;
 
@@ -54,9 +60,12 @@ class EdgeRequest final {
   Instant began_;
   std::chrono::nanoseconds queued_{};
   unsigned status_ = 0;
+  std::string_view outcome_ = "canceled";  // as tails call it, unless it comes to something else
 
   RequestTarget target_;
+  std::string client_;  // its address
   LiveWorkerPtr worker_;
+  std::shared_ptr<TailedRequest> tailed_;  // null: nobody tails it
   std::string first_part_;
   bool body_complete_ = false;
   std::uint64_t body_bytes_ = 0;

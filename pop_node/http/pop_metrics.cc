@@ -93,6 +93,26 @@ void PopMetrics::count_restore(const v1::RestoreFigures& figures) {
   restores_sum_us_ += us;
 }
 
+void PopMetrics::refresh(const PopKv& kv) {
+  const auto counter = [this](const char* name, const char* help, std::uint64_t value) {
+    CounterMetric metric = registry_.counter(name, help);
+    metric.increment(static_cast<double>(value) - metric.value());
+  };
+  const v1::KvFigures figures = kv.figures();
+  counter("isopop_pop_kv_hits_total", "KV reads answered from a copy.", figures.hits());
+  counter("isopop_pop_kv_misses_total", "KV reads that asked the control plane.", figures.misses());
+  counter("isopop_pop_kv_joined_total", "KV reads that waited for another's question.",
+          figures.joined());
+  counter("isopop_pop_kv_writes_total", "KV writes.", figures.writes());
+  counter("isopop_pop_kv_invalidations_total", "KV copies that were told to be old.",
+          figures.invalidations());
+  counter("isopop_pop_kv_stale_reads_total",
+          "KV reads answered from an old copy because the control plane was out of reach.",
+          kv.stale_reads());
+  registry_.gauge("isopop_pop_kv_cache_bytes", "Copies of KV keys.")
+      .set(static_cast<double>(kv.cache_bytes()));
+}
+
 std::string PopMetrics::restores_text() const {
   constexpr double kUsPerS = 1e6;
   constexpr const char* kName = "isopop_pop_restore_seconds";

@@ -9,6 +9,7 @@
 
 #include "common/http/server.h"
 #include "common/metrics/metrics_registry.h"
+#include "pop_node/kv/pop_kv.h"
 #include "pop_node/pool/executor_pool.h"
 #include "pop_node/worker/worker_registry.h"
 
@@ -32,6 +33,8 @@ class PopMetrics final {
   // What became of a worker's own request.
   void count_subrequest(const std::string& outcome);
   void count_restore(const v1::RestoreFigures& figures);
+  // What is counted of namespaces elsewhere; before render().
+  void refresh(const PopKv& kv);
 
   [[nodiscard]] std::uint64_t requests() const { return requests_; }
   [[nodiscard]] std::uint64_t errors() const { return errors_; }  // 5xx

@@ -11,7 +11,10 @@
 #include <variant>
 
 #include "common/log/log.h"
+#include "common/text/text.h"
+#include "pop_node/http/kv_call.h"
 #include "pop_node/http/subrequest_translation.h"
+#include "pop_node/http/version_choice.h"
 #include "pop_node/pool/executor_run.h"
 #include "pop_node/pool/frame_codec.h"
 
@@ -21,7 +24,8 @@ namespace {
 constexpr std::chrono::seconds kWaitForPlaceMax{5};
 
 // One of them, from its head to the end of its answer. A session: its coroutines keep it alive.
-class Subrequest final : public std::enable_shared_from_this<Subrequest> {
+class Subrequest final : public SubrequestCall,
+                         public std::enable_shared_from_this<Subrequest> {
  public:
   Subrequest(EdgeContext& context, SubrequestOrigin origin, SubresponseSink& sink)
       : context_(context),
@@ -29,13 +33,14 @@ class Subrequest final : public std::enable_shared_from_this<Subrequest> {
         sink_(&sink),
         room_(context.io),
         patience_(context.io),
+        began_(context.clock.now()),
         load_(context.subrequests),
         is_let_in_(load_->enter()) {}
-  ~Subrequest() { leave_load(); }
+  ~Subrequest() override { leave_load(); }
   Subrequest(const Subrequest&) = delete;
   Subrequest& operator=(const Subrequest&) = delete;
 
-  void take(v1::Subrequest part) {
+  void take(v1::Subrequest part) override {
     switch (part.part_case()) {
       case v1::Subrequest::kHead:
         id_ = part.id();
@@ -57,15 +62,14 @@ class Subrequest final : public std::enable_shared_from_this<Subrequest> {
     }
   }
 
-  // Nobody wants the answer any more; the sink is not touched again.
-  void cancel() {
+  void cancel() override {
     sink_ = nullptr;
     if (run_ != nullptr) run_->leave();
     room_.notify();
     if (!has_begun_) leave_load();
   }
 
-  [[nodiscard]] bool is_over() const {
+  [[nodiscard]] bool is_over() const override {
     return sink_ == nullptr || !sink_->is_under_way(origin_.parent, id_);
   }
 
@@ -94,6 +98,7 @@ class Subrequest final : public std::enable_shared_from_this<Subrequest> {
     if (self->run_ != nullptr) self->run_->leave();
     if (!self->is_answered_) self->outcome_ = "cancelled";
     self->context_.metrics.count_subrequest(self->outcome_);
+    self->count_version();
     self->leave_load();
   }
 
@@ -109,7 +114,7 @@ class Subrequest final : public std::enable_shared_from_this<Subrequest> {
         to_executor_request(asked_, body_.size(), origin_, context_.clock.wall_now());
     if (!translated.ok()) co_return fail(translated.error());
     TranslatedSubrequest request = std::move(translated).value();
-    worker_ = context_.registry.find(request.target.host, request.target.path);
+    worker_ = choose_worker(request.target);
     if (worker_ == nullptr) co_return fail(nobody_answers(asked_));
     if (body_.size() > worker_->limits.request_body_bytes()) {
       context_.pool.count_breach(*worker_, WorkerLimit::kBody);
@@ -119,6 +124,26 @@ class Subrequest final : public std::enable_shared_from_this<Subrequest> {
     if (!placed) co_return;
     send_request(std::move(request.head));
     co_await answer();
+  }
+
+  [[nodiscard]] LiveWorkerPtr choose_worker(const RequestTarget& target) const {
+    const LiveAssignmentPtr assignment = context_.registry.find(target.host, target.path);
+    if (assignment == nullptr) return nullptr;
+    std::string_view header;
+    for (const v1::Header& one : asked_.headers()) {
+      if (equals_ignoring_case(one.name(), sticky_header(*assignment))) header = one.value();
+    }
+    return choose_version(
+        *assignment,
+        {.header = header, .client = origin_.lineage.address, .ray = origin_.lineage.ray});
+  }
+
+  void count_version() {
+    if (worker_ == nullptr) return;
+    const bool is_cold = run_ != nullptr && run_->start_kind() == StartKind::kCold;
+    context_.figures.count(
+        worker_->version,
+        {.status = status_, .latency = context_.clock.now() - began_, .is_cold = is_cold});
   }
 
   asio::awaitable<bool> wait_for_place() {
@@ -146,8 +171,9 @@ class Subrequest final : public std::enable_shared_from_this<Subrequest> {
     head.set_body(body_.substr(0, kBodyPieceBytesMax));
     body_.erase(0, kBodyPieceBytesMax);
     head.set_body_complete(body_.empty());
-    run_->send_head(std::move(head),
-                    {.ray = origin_.lineage.ray, .depth = origin_.lineage.depth + 1});
+    run_->send_head(std::move(head), {.ray = origin_.lineage.ray,
+                                      .address = origin_.lineage.address,
+                                      .depth = origin_.lineage.depth + 1});
     if (!body_.empty()) {
       asio::co_spawn(context_.io, upload(shared_from_this()), asio::detached);
     }
@@ -249,6 +275,7 @@ class Subrequest final : public std::enable_shared_from_this<Subrequest> {
     if (is_over()) return;
     part.set_parent(origin_.parent);
     part.set_id(id_);
+    if (part.has_head()) status_ = part.head().status();
     is_answered_ = part.has_failure() || part.head().body_complete() || part.body().last();
     SubresponseSink& sink = *sink_;
     if (is_answered_) sink_ = nullptr;
@@ -266,6 +293,8 @@ class Subrequest final : public std::enable_shared_from_this<Subrequest> {
   std::string outcome_ = "failed";
   Signal room_;  // credit for the answer's body, or no use for it any more
   asio::steady_timer patience_;
+  Instant began_;
+  unsigned status_ = 0;
   bool is_out_of_patience_ = false;
   bool is_answered_ = false;  // to the end
   bool has_begun_ = false;
@@ -286,20 +315,29 @@ class Group final : public SubrequestGroup {
     const std::uint32_t id = part.id();
     if (part.has_head()) {
       std::erase_if(subrequests_, [](const auto& entry) { return entry.second->is_over(); });
-      subrequests_[id] = std::make_shared<Subrequest>(context_, origin_, sink_);
+      subrequests_[id] = open(part.head());
     }
     const auto found = subrequests_.find(id);
     if (found == subrequests_.end()) return;
     // It may end, and be erased, by what it is given.
-    const std::shared_ptr<Subrequest> subrequest = found->second;
+    const std::shared_ptr<SubrequestCall> subrequest = found->second;
     subrequest->take(std::move(part));
   }
 
  private:
+  std::shared_ptr<SubrequestCall> open(const v1::SubrequestHead& head) {
+    if (head.binding().empty()) return std::make_shared<Subrequest>(context_, origin_, sink_);
+    return std::make_shared<KvCall>(
+        context_.kv, origin_, sink_, context_.subrequests,
+        [&metrics = context_.metrics](const std::string& outcome) {
+          metrics.count_subrequest(outcome);
+        });
+  }
+
   EdgeContext& context_;
   SubrequestOrigin origin_;
   SubresponseSink& sink_;
-  std::map<std::uint32_t, std::shared_ptr<Subrequest>> subrequests_;  // bounded by the ledger
+  std::map<std::uint32_t, std::shared_ptr<SubrequestCall>> subrequests_;  // bounded by the ledger
 };
 
 }  // namespace

@@ -25,6 +25,12 @@ void add_options(CLI::App& app, isopop::pop::Options& options) {
       "or of 0.0.0.0 the address on the way to the control plane");
   app.add_option("--control", options.control, "the control plane's gRPC address")
       ->capture_default_str();
+  app.add_option("--control-rtt", options.control_rtt,
+                 "delays what goes to and comes from the control plane by half of this")
+      ->capture_default_str();
+  app.add_option("--bundle-key", options.bundle_key,
+                 "PEM file with the public key that versions must be signed with; default: the one "
+                 "learnt when this PoP joined");
   app.add_option("--state", options.state, "state folder of the topology")->capture_default_str();
   app.add_option("--executor", options.executor, "isopop-executor; default: beside this program");
   app.add_option("--head-timeout", options.head_timeout, "for a request's whole head")

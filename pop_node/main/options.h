@@ -20,7 +20,9 @@ struct Options {
   std::string listen = "127.0.0.1:0";
   std::string advertise;  // "": where it listens, or the address on the way to the control plane
   std::string control = "127.0.0.1:7070";
-  rpc::TlsFiles tls;              // towards the control plane
+  std::string control_rtt = "0 s";  // of a modelled line to it
+  std::string bundle_key;  // what versions must be signed with; "": what was learnt when it joined
+  rpc::TlsFiles tls;       // towards the control plane
   std::string state = ".isopop";  // this PoP's own is below it, in pops/ID
   std::string executor;           // "": the one beside this program
 

@@ -3,7 +3,6 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -13,23 +12,32 @@
 #include <boost/asio/use_awaitable.hpp>
 #include <chrono>
 #include <csignal>
-#include <limits>
+#include <filesystem>
+#include <functional>
 #include <memory>
+#include <string>
+#include <system_error>
 #include <utility>
+#include <vector>
 
 #include "common/app/app.h"
-#include "common/event_loop/address.h"
 #include "common/files/files.h"
-#include "common/geo/geo_point.h"
 #include "common/http/server.h"
 #include "common/log/log.h"
+#include "common/pki/signing.h"
+#include "common/process/process_memory.h"
+#include "common/rpc/rpc.h"
 #include "common/time/clock.h"
-#include "common/units/units.h"
 #include "pop_node/http/edge_handler.h"
 #include "pop_node/http/pop_metrics.h"
+#include "pop_node/kv/pop_kv.h"
+#include "pop_node/main/settings.h"
 #include "pop_node/pool/executor_pool.h"
+#include "pop_node/pool/executor_trial.h"
 #include "pop_node/pool/signal.h"
+#include "pop_node/rpc/clock_watch.h"
 #include "pop_node/rpc/distribution_client.h"
+#include "pop_node/rpc/kv_client.h"
 #include "pop_node/worker/version_store.h"
 #include "pop_node/worker/worker_catalog.h"
 
@@ -42,16 +50,12 @@ using std::chrono::milliseconds;
 constexpr milliseconds kServerPatience{3'500};
 constexpr milliseconds kPoolPatience{800};
 constexpr milliseconds kLastPatience{300};
-constexpr std::uint64_t kKib = 1024;
-constexpr std::uint64_t kMib = 1024 * kKib;
-
-bool is_pop_id(const std::string& id) {
-  return !id.empty() && id.size() <= 63 && id.front() != '.' &&
-         std::all_of(id.begin(), id.end(), [](char c) {
-           return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-                  c == '-' || c == '_' || c == '.';
-         });
-}
+// Of an executor of a version on trial: a container may take a second, a busy machine some more.
+constexpr std::chrono::seconds kTrialPatience{10};
+constexpr std::chrono::seconds kMemoryPeriod{10};
+constexpr std::chrono::seconds kStorePeriod{10};
+constexpr std::chrono::seconds kListenAgainPeriod{1};
+constexpr std::uint64_t kBundleKeyBytesMax = 64 * 1024;
 
 // Two for each executor, and one for each connection: more than the 1,024 that a shell gives.
 void raise_descriptor_limit() {
@@ -59,115 +63,6 @@ void raise_descriptor_limit() {
   if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max) return;
   limit.rlim_cur = limit.rlim_max;
   setrlimit(RLIMIT_NOFILE, &limit);
-}
-
-// The options with their units understood.
-struct Settings {
-  Endpoint listen;
-  std::filesystem::path state;
-  WorkerDefaults defaults;
-  ExecutorPoolOptions pool;
-  http::ServerLimits server;
-};
-
-Result<std::chrono::nanoseconds> read_duration(const char* flag, const std::string& text) {
-  return parse_duration(text).with_context(flag);
-}
-
-Result<std::uint32_t> read_ms(const char* flag, const std::string& text) {
-  ISOPOP_TRY_ASSIGN(const auto duration, read_duration(flag, text));
-  return static_cast<std::uint32_t>(
-      std::clamp<std::int64_t>(std::chrono::ceil<milliseconds>(duration).count(), 1, 3'600'000));
-}
-
-// Rounded up to whole units, at least one.
-Result<std::uint32_t> read_size(const char* flag, const std::string& text, std::uint64_t unit) {
-  ISOPOP_TRY_ASSIGN(const std::uint64_t bytes, parse_bytes(text).with_context(flag));
-  const std::uint64_t units =
-      std::max<std::uint64_t>(bytes / unit + (bytes % unit != 0 ? 1 : 0), 1);
-  if (units > std::numeric_limits<std::uint32_t>::max()) {
-    return invalid_argument(std::string(flag) + ": " + text + " is too much");
-  }
-  return static_cast<std::uint32_t>(units);
-}
-
-Result<WorkerDefaults> understand_defaults(const Options& options) {
-  WorkerDefaults defaults;
-  ISOPOP_TRY_ASSIGN(defaults.isolation,
-                    parse_isolation(options.isolation).with_context("--isolation"));
-  ISOPOP_TRY_ASSIGN(defaults.cpu_ms, read_ms("--cpu-limit", options.cpu_limit));
-  ISOPOP_TRY_ASSIGN(defaults.top_level_cpu_ms,
-                    read_ms("--top-level-cpu-limit", options.top_level_cpu_limit));
-  ISOPOP_TRY_ASSIGN(defaults.wall_ms, read_ms("--wall-limit", options.wall_limit));
-  ISOPOP_TRY_ASSIGN(defaults.heap_mib, read_size("--heap-limit", options.heap_limit, kMib));
-  ISOPOP_TRY_ASSIGN(defaults.memory_mib, read_size("--memory-limit", options.memory_limit, kMib));
-  defaults.subrequests = options.subrequests_max;
-  ISOPOP_TRY_ASSIGN(defaults.log_kib, read_size("--log-max", options.log_max, kKib));
-  ISOPOP_TRY_ASSIGN(defaults.script_bytes,
-                    parse_bytes(options.script_max).with_context("--script-max"));
-  ISOPOP_TRY_ASSIGN(defaults.request_body_bytes,
-                    parse_bytes(options.body_max).with_context("--body-max"));
-  return defaults;
-}
-
-Result<PoolLimits> understand_limits(const Options& options) {
-  PoolLimits limits;
-  ISOPOP_TRY_ASSIGN(limits.memory_budget_bytes,
-                    parse_bytes(options.memory_budget).with_context("--memory-budget"));
-  limits.executors_max = options.executors_max;
-  limits.executors_per_worker_max =
-      std::min(options.executors_per_worker_max, options.executors_max);
-  limits.queue_max = options.queue_max;
-  limits.queue_per_worker_max = std::min(limits.queue_per_worker_max, options.queue_max);
-  ISOPOP_TRY_ASSIGN(limits.queue_deadline,
-                    read_duration("--queue-deadline", options.queue_deadline));
-  ISOPOP_TRY_ASSIGN(limits.idle_timeout,
-                    read_duration("--executor-idle-timeout", options.executor_idle_timeout));
-  ContainerStart& start = limits.container_start;
-  ISOPOP_TRY_ASSIGN(start.p50, read_duration("--container-start-p50", options.container_start_p50));
-  ISOPOP_TRY_ASSIGN(start.min, read_duration("--container-start-min", options.container_start_min));
-  ISOPOP_TRY_ASSIGN(start.max, read_duration("--container-start-max", options.container_start_max));
-  if (start.p50 <= std::chrono::nanoseconds(0) || start.min > start.p50 || start.p50 > start.max) {
-    return invalid_argument(
-        "--container-start-p50 must be positive and lie between --container-start-min and -max");
-  }
-  ISOPOP_TRY_ASSIGN(limits.container_idle_timeout,
-                    read_duration("--container-idle-timeout", options.container_idle_timeout));
-  return limits;
-}
-
-Result<Settings> understand(const Options& options) {
-  Settings settings;
-  if (!is_pop_id(options.id)) {
-    return invalid_argument(
-        "--id must be 1 to 63 letters, digits, '-', '_' or '.', and not begin with '.'");
-  }
-  ISOPOP_TRY(check_geo_point(
-      {.latitude_deg = options.latitude_deg, .longitude_deg = options.longitude_deg}));
-  ISOPOP_TRY_ASSIGN(settings.listen, parse_endpoint(options.listen).with_context("--listen"));
-  ISOPOP_TRY_ASSIGN(settings.state, absolute_path(options.state));
-
-  ISOPOP_TRY_ASSIGN(settings.defaults, understand_defaults(options));
-  ISOPOP_TRY_ASSIGN(settings.pool.limits, understand_limits(options));
-  ISOPOP_TRY_ASSIGN(settings.pool.start_timeout,
-                    read_duration("--executor-start-timeout", options.executor_start_timeout));
-  settings.pool.zygote.program = options.executor.empty() ? program_folder() / "isopop-executor"
-                                                          : std::filesystem::path(options.executor);
-  // The folder is for people: `ps` tells whose executor it is.
-  settings.pool.zygote.arguments = {"--state", settings.state.string(), "--dirty-finder",
-                                    options.dirty_finder};
-  settings.pool.zygote.spares = options.spare_executors;
-  settings.pool.zygote.start_timeout = settings.pool.start_timeout;
-  settings.pool.colo = options.id;
-
-  // Each worker has a bound of its own, above or below the PoP's; EdgeRequest holds to it.
-  settings.server.body_bytes_max = std::numeric_limits<std::uint64_t>::max();
-  settings.server.connections_max = options.connections_max;
-  ISOPOP_TRY_ASSIGN(const auto head, read_duration("--head-timeout", options.head_timeout));
-  ISOPOP_TRY_ASSIGN(const auto body, read_duration("--body-timeout", options.body_timeout));
-  settings.server.head_timeout = std::chrono::ceil<milliseconds>(head);
-  settings.server.progress_timeout = std::chrono::ceil<milliseconds>(body);
-  return settings;
 }
 
 std::string host_name() {
@@ -222,7 +117,8 @@ struct Drain {
 };
 
 // What each of them tells the others. All live until the event loop has stopped.
-void connect(WorkerCatalog& catalog, ExecutorPool& pool, PopMetrics& metrics) {
+void connect(WorkerCatalog& catalog, ExecutorPool& pool, PopMetrics& metrics,
+             VersionFigures& figures) {
   if (catalog.registry().size() > 0) pool.expect_requests();
   catalog.on_installed([&pool] { pool.expect_requests(); });
   catalog.on_retired([&pool](const LiveWorkerPtr& worker) { pool.retire(worker); });
@@ -232,7 +128,130 @@ void connect(WorkerCatalog& catalog, ExecutorPool& pool, PopMetrics& metrics) {
         [&catalog](std::string_view name) { return catalog.registry().by_name(name) != nullptr; });
   });
   pool.on_restored(
-      [&metrics](const v1::RestoreFigures& figures) { metrics.count_restore(figures); });
+      [&metrics](const v1::RestoreFigures& restore) { metrics.count_restore(restore); });
+  pool.on_cpu([&figures](const LiveWorker& worker, std::uint32_t cpu_us) {
+    figures.count_cpu(worker.version, cpu_us);
+  });
+  pool.on_crashed([&figures](const LiveWorker& worker) { figures.count_crash(worker.version); });
+}
+
+// A rehearsed outage, for as long as the control plane says so.
+class OutageSwitch final {
+ public:
+  OutageSwitch(asio::io_context& io, http::Server& server) : server_(server), again_(io) {}
+
+  void set(bool failed) {
+    again_.cancel();
+    if (failed != is_failed_) {
+      log_warning("{}", failed ? "an outage is rehearsed: all connections are cut"
+                               : "the rehearsed outage is over");
+    }
+    is_failed_ = failed;
+    if (failed) {
+      server_.suspend();
+    } else {
+      listen_again();
+    }
+  }
+
+ private:
+  void listen_again() {
+    const Result<void> listens = server_.resume();
+    if (listens.ok()) return;
+    log_error("{}; trying again", listens.error().message);
+    again_.expires_after(kListenAgainPeriod);
+    again_.async_wait([this](boost::system::error_code cancelled) {
+      if (!cancelled) listen_again();
+    });
+  }
+
+  http::Server& server_;
+  asio::steady_timer again_;
+  bool is_failed_ = false;
+};
+
+// What heartbeats tell of this PoP.
+class Condition final {
+ public:
+  Condition(const Clock& clock, WorkerCatalog& catalog, const ExecutorPool& pool,
+            const PopMetrics& metrics, VersionFigures& figures, const PopKv& kv)
+      : clock_(clock),
+        catalog_(catalog),
+        pool_(pool),
+        metrics_(metrics),
+        figures_(figures),
+        kv_(kv) {}
+
+  // With the figures since the last one.
+  v1::Heartbeat heartbeat() {
+    v1::Heartbeat heartbeat;
+    heartbeat.set_executors(static_cast<std::uint32_t>(pool_.figures().executors));
+    heartbeat.set_requests(metrics_.requests());
+    heartbeat.set_errors(metrics_.errors());
+    heartbeat.set_wall_ms(to_unix_ms(clock_.wall_now()));
+    heartbeat.set_memory_bytes(own_bytes() + pool_.memory_bytes());
+    if (const v1::ZygoteReady* const zygote = pool_.zygote_report()) {
+      *heartbeat.mutable_sandbox() = zygote->sandbox();
+    }
+    figures_.take(heartbeat);
+    *heartbeat.mutable_kv() = kv_.figures();
+    look_for_problems(heartbeat);
+    return heartbeat;
+  }
+
+ private:
+  void look_for_problems(v1::Heartbeat& heartbeat) {
+    clock_watch_.look(clock_);
+    if (clock_.now() - store_looked_at_ > kStorePeriod) {
+      store_looked_at_ = clock_.now();
+      catalog_.look_after_store();
+    }
+    for (const std::string& problem : {catalog_.store_problem(), clock_watch_.problem()}) {
+      if (!problem.empty()) heartbeat.add_problems(problem);
+    }
+  }
+
+  std::uint64_t own_bytes() {
+    if (clock_.now() - measured_at_ > kMemoryPeriod) {
+      measured_at_ = clock_.now();
+      own_bytes_ = anonymous_bytes(getpid()).value_or(0);
+    }
+    return own_bytes_;
+  }
+
+  const Clock& clock_;
+  WorkerCatalog& catalog_;
+  const ExecutorPool& pool_;
+  const PopMetrics& metrics_;
+  VersionFigures& figures_;
+  const PopKv& kv_;
+  ClockWatch clock_watch_;
+  Instant store_looked_at_{};
+  Instant measured_at_{};
+  std::uint64_t own_bytes_ = 0;
+};
+
+asio::awaitable<void> run_trial(asio::io_context& io, ExecutorPool& pool,
+                                std::vector<LiveWorkerPtr> versions,
+                                std::function<void(Result<void>)> done) {
+  const Result<void> outcome = co_await try_versions(io, pool, std::move(versions), kTrialPatience);
+  done(outcome);
+}
+
+// The key that versions must be signed with: the one that was named, or that was learnt when this
+// PoP joined. Without one nothing is checked: the control plane is asked in plain text too.
+Result<void> read_bundle_key(const Options& options, const std::filesystem::path& folder,
+                             WorkerCatalog& catalog) {
+  std::filesystem::path file = options.bundle_key;
+  std::error_code error;
+  if (file.empty()) file = folder / "bundle.pub";
+  if (options.bundle_key.empty() && !std::filesystem::exists(file, error)) return {};
+  ISOPOP_TRY_ASSIGN(const std::string pem,
+                    read_file(file, kBundleKeyBytesMax).with_context("--bundle-key"));
+  ISOPOP_TRY_ASSIGN(pki::VerifyKey key,
+                    pki::VerifyKey::from_pem(pem).with_context("--bundle-key " + file.string()));
+  catalog.verify_with(std::move(key));
+  return {};
 }
 
 }  // namespace
@@ -240,8 +259,8 @@ void connect(WorkerCatalog& catalog, ExecutorPool& pool, PopMetrics& metrics) {
 Result<void> run_pop(const Options& options) {
   ISOPOP_TRY_ASSIGN(const Settings settings, understand(options));
   ISOPOP_TRY(rpc::check_tls_files(options.tls));
-  ISOPOP_TRY_ASSIGN(std::unique_ptr<VersionStore> store,
-                    VersionStore::create(settings.state / "pops" / options.id));
+  const std::filesystem::path folder = settings.state / "pops" / options.id;
+  ISOPOP_TRY_ASSIGN(std::unique_ptr<VersionStore> store, VersionStore::create(folder));
   // A reader of our log that goes away must not take the PoP with it.
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
@@ -249,17 +268,25 @@ Result<void> run_pop(const Options& options) {
   asio::io_context io;
   const SystemClock clock;
   WorkerCatalog catalog(std::move(store), settings.defaults);
+  ISOPOP_TRY(read_bundle_key(options, folder, catalog));
   const std::size_t restored = catalog.restore();
+  VersionFigures figures;
+  Tails tails;
   ExecutorPool pool(io, clock, settings.pool,
                     [&catalog](const LiveWorker& worker) { return catalog.read_bundle(worker); });
   PopMetrics metrics;
-  connect(catalog, pool, metrics);
+  connect(catalog, pool, metrics, figures);
+  KvClient kv_client(io, rpc::connect(options.control, options.tls), {.pop_id = options.id});
+  PopKv kv(clock, kv_client);
   std::unique_ptr<DistributionClient> distribution;
   EdgeHandler edge({.io = io,
                     .clock = clock,
                     .registry = catalog.registry(),
                     .pool = pool,
                     .metrics = metrics,
+                    .figures = figures,
+                    .tails = tails,
+                    .kv = kv,
                     .colo = options.id},
                    [&distribution, restored] {
                      return restored > 0 || (distribution && distribution->was_complete());
@@ -274,22 +301,33 @@ Result<void> run_pop(const Options& options) {
       const AdvertisedAddress address,
       AdvertisedAddress::create(options.advertise, server->address()).with_context("--advertise"));
 
+  Condition condition(clock, catalog, pool, metrics, figures, kv);
+  OutageSwitch outage(io, *server);
   distribution = std::make_unique<DistributionClient>(
       io, clock, catalog,
       DistributionClientOptions{.control_address = options.control,
                                 .tls = options.tls,
                                 .description = describe(options),
-                                .address = address},
-      [&pool, &metrics] {
-        v1::Heartbeat heartbeat;
-        heartbeat.set_executors(static_cast<std::uint32_t>(pool.figures().executors));
-        heartbeat.set_requests(metrics.requests());
-        heartbeat.set_errors(metrics.errors());
-        if (const v1::ZygoteReady* const zygote = pool.zygote_report()) {
-          *heartbeat.mutable_sandbox() = zygote->sandbox();
-        }
-        return heartbeat;
-      });
+                                .address = address,
+                                .round_trip = settings.control_rtt},
+      DistributionPorts{.heartbeat = [&condition] { return condition.heartbeat(); },
+                        .try_versions =
+                            [&io, &pool](std::vector<LiveWorkerPtr> versions,
+                                         std::function<void(Result<void>)> done) {
+                              asio::co_spawn(
+                                  io, run_trial(io, pool, std::move(versions), std::move(done)),
+                                  asio::detached);
+                            },
+                        .start_tail = [&tails](const v1::TailStart& tail) { tails.start(tail); },
+                        .stop_tail = [&tails](std::uint64_t id) { tails.stop(id); },
+                        .has_tails = [&tails] { return tails.any(); },
+                        .tail_events = [&tails] { return tails.take(); },
+                        .outage = [&outage](const v1::Outage& told) { outage.set(told.failed()); },
+                        .kv_invalidations = [&kv](const v1::KvInvalidations& told) {
+                          kv.invalidate(told);
+                        },
+                        .stream_began = [&kv] { kv.doubt_everything(); },
+                        .stream_ended = [&tails] { tails.stop_all(); }});
   distribution->start();
   log_info("PoP {} serves on {}; {} workers from its store", options.id,
            to_string(server->address()), restored);

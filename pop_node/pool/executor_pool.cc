@@ -32,6 +32,19 @@ PoolPolicy::Sharing sharing_of(v1::Isolation isolation) {
                                        : PoolPolicy::Sharing::kOneRequest;
 }
 
+// Secrets are variables of text. One with a variable's name takes its place.
+void add_secrets(const LiveWorker& worker, v1::WorkerSettings& settings) {
+  for (const v1::Secret& secret : worker.secrets) {
+    auto& variables = *settings.mutable_variables();
+    const auto same = std::find_if(
+        variables.begin(), variables.end(),
+        [&secret](const v1::Variable& variable) { return variable.name() == secret.name(); });
+    v1::Variable& variable = same == variables.end() ? *settings.add_variables() : *same;
+    variable.set_name(secret.name());
+    variable.set_text(secret.value());
+  }
+}
+
 std::string describe(const v1::WorkerFault& fault) {
   return fault.module() + ":" + std::to_string(fault.line()) + ":" +
          std::to_string(fault.column()) + ": " + std::string(truncate_utf8(fault.message(), 1024));
@@ -95,6 +108,10 @@ std::set<std::string> ExecutorPool::bundles_in_use() const {
   return hashes;
 }
 
+std::uint64_t ExecutorPool::memory_bytes() const {
+  return policy_.figures().memory_bytes + zygote_->memory_bytes();
+}
+
 void ExecutorPool::withdraw(const std::shared_ptr<RunState>& run) {
   if (waiting_.erase(run->ticket) == 0) return;
   policy_.withdraw(run->ticket, clock_.now());
@@ -129,6 +146,7 @@ void ExecutorPool::act(const StartExecutor& action) {
   log_error("cannot start an executor: {}", process.error().message);
   ++counters_.start_failures;
   groups_.at(action.group).load_fault = false;
+  groups_.at(action.group).start_failure = process.error().message;
   policy_.executor_gone(action.executor, PoolPolicy::Gone::kFailedToStart, clock_.now());
 }
 
@@ -157,6 +175,7 @@ Result<std::shared_ptr<const std::string>> ExecutorPool::load_frame_of(Group& gr
   v1::Frame frame;
   v1::Load& load = *frame.mutable_load();
   *load.mutable_version() = worker.version;
+  add_secrets(worker, *load.mutable_version()->mutable_settings());
   load.set_bundle(std::move(bundle));
   load.mutable_place()->set_colo(options_.colo);
   load.set_isolation(worker.isolation);
@@ -197,8 +216,9 @@ ExecutorProcess::Events ExecutorPool::events_of(ExecutorId id, GroupId group) {
       .on_load_fault = guarded([group](ExecutorPool& pool, const v1::WorkerFault& fault) {
         Group& failed = pool.groups_.at(group);
         failed.load_fault = true;
+        failed.start_failure = describe(fault);
         log_warning("worker {} version {} does not start: {}", failed.worker->version.worker(),
-                    failed.worker->version.number(), describe(fault));
+                    failed.worker->version.number(), failed.start_failure);
       }),
       .on_breach = guarded([group](ExecutorPool& pool, v1::FailureKind kind) {
         pool.count_breach(*pool.groups_.at(group).worker, limit_of(kind));
@@ -209,10 +229,15 @@ ExecutorProcess::Events ExecutorPool::events_of(ExecutorId id, GroupId group) {
       .on_restored = guarded([group](ExecutorPool& pool, const v1::RestoreFigures& figures) {
         pool.restored(group, figures);
       }),
-      .open_subrequests = [weak](const SubrequestOrigin& origin,
-                                 SubresponseSink& sink) -> std::unique_ptr<SubrequestGroup> {
+      .on_cpu = guarded([group](ExecutorPool& pool, std::uint32_t cpu_us) {
+        if (pool.on_cpu_) pool.on_cpu_(*pool.groups_.at(group).worker, cpu_us);
+      }),
+      .open_subrequests = [weak, group](
+                              SubrequestOrigin origin,
+                              SubresponseSink& sink) -> std::unique_ptr<SubrequestGroup> {
         const auto pool = weak.lock();
         if (pool == nullptr || !(*pool)->open_subrequests_) return nullptr;
+        origin.worker = (*pool)->groups_.at(group).worker;
         return (*pool)->open_subrequests_(origin, sink);
       },
   };
@@ -274,7 +299,14 @@ void ExecutorPool::keep_counters(const std::function<bool(std::string_view)>& is
 }
 
 void ExecutorPool::process_gone(ExecutorId id, PoolPolicy::Gone how) {
-  processes_.erase(id);
+  const auto process = processes_.extract(id);
+  ISOPOP_ASSERT(!process.empty(), "an executor goes once");
+  if (const std::optional<std::string> crash = process.mapped().process->crash()) {
+    Group& group = groups_.at(process.mapped().group);
+    group.load_fault = false;
+    group.start_failure = "its executor ended before it was ready (" + *crash + ")";
+    if (on_crashed_) on_crashed_(*group.worker);
+  }
   if (how == PoolPolicy::Gone::kAsAsked) ++counters_.stopped;
   if (how == PoolPolicy::Gone::kCrashed) ++counters_.crashed;
   if (how == PoolPolicy::Gone::kSpent) ++counters_.spent;
@@ -292,6 +324,7 @@ void ExecutorPool::act(const AssignTicket& action) {
   const auto run = waiting_.extract(action.ticket);
   const Process& process = processes_.at(action.executor);
   groups_.at(process.group).load_fault = false;
+  groups_.at(process.group).start_failure.clear();
   ISOPOP_ASSERT(!run.empty(), "an assigned ticket waited");
   run.mapped()->start = action.start;
   process.process->assign(run.mapped());
@@ -302,7 +335,9 @@ void ExecutorPool::act(const RejectTicket& action) {
   ISOPOP_ASSERT(!run.empty(), "a rejected ticket waited");
   RunRefusal refusal{.reason = action.reason, .retry_after = action.retry_after};
   if (action.reason == RejectReason::kCannotStart) {
-    refusal.is_workers_fault = groups_.at(run.mapped()->group).load_fault;
+    const Group& group = groups_.at(run.mapped()->group);
+    refusal.is_workers_fault = group.load_fault;
+    refusal.detail = group.start_failure;
   }
   run.mapped()->refusal = refusal;
   run.mapped()->arrived.notify();
@@ -383,9 +418,15 @@ const RunRefusal& ExecutorRun::refusal() const {
   return *state_->refusal;
 }
 
-void ExecutorRun::send_head(v1::RequestHead head, RunLineage lineage) {
+void ExecutorRun::send_head(v1::RequestHead head, RunLineage lineage,
+                            std::shared_ptr<RunObserver> observer) {
   state_->lineage = std::move(lineage);
-  if (state_->channel != nullptr) state_->channel->send_head(*state_, std::move(head));
+  if (state_->channel != nullptr) {
+    state_->observer = std::move(observer);
+    state_->channel->send_head(*state_, std::move(head));
+  } else if (observer != nullptr) {
+    observer->on_over(0);
+  }
 }
 
 asio::awaitable<Result<void>> ExecutorRun::send_body(std::string piece, bool last) {

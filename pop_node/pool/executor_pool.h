@@ -71,6 +71,9 @@ class ExecutorPool final {
   // What executors are confined by and how; null until the first zygote is ready.
   [[nodiscard]] const v1::ZygoteReady* zygote_report() const { return zygote_->report(); }
 
+  // Of the zygote and all executors, as it was measured last: asking costs nothing.
+  [[nodiscard]] std::uint64_t memory_bytes() const;
+
   // By worker. Those that `is_held` denies are forgotten.
   [[nodiscard]] const std::map<std::string, WorkerCounters, std::less<>>& worker_counters() const {
     return worker_counters_;
@@ -80,6 +83,14 @@ class ExecutorPool final {
   // Called with the figures of each restore.
   void on_restored(std::function<void(const v1::RestoreFigures&)> callback) {
     on_restored_ = std::move(callback);
+  }
+
+  // Called with what each request used, and when an executor ended unasked.
+  void on_cpu(std::function<void(const LiveWorker&, std::uint32_t cpu_us)> callback) {
+    on_cpu_ = std::move(callback);
+  }
+  void on_crashed(std::function<void(const LiveWorker&)> callback) {
+    on_crashed_ = std::move(callback);
   }
 
   // Who answers what workers ask of each other. Before the first request.
@@ -94,7 +105,8 @@ class ExecutorPool final {
   friend class ExecutorRun;
   struct Group {
     LiveWorkerPtr worker;
-    bool load_fault = false;  // why the last start failed
+    bool load_fault = false;    // the last start failed by the worker's own top level
+    std::string start_failure;  // why it failed, for people
     // The frame that starts an executor, once it was made; null when it is not to be kept.
     std::shared_ptr<const std::string> load_frame;
   };
@@ -137,6 +149,8 @@ class ExecutorPool final {
   std::function<void()> on_forgotten_;
   SubrequestOpener open_subrequests_;
   std::function<void(const v1::RestoreFigures&)> on_restored_;
+  std::function<void(const LiveWorker&, std::uint32_t)> on_cpu_;
+  std::function<void(const LiveWorker&)> on_crashed_;
   std::uint64_t last_group_ = 0;
   std::uint64_t last_ticket_ = 0;
   std::map<GroupId, Group> groups_;

@@ -42,6 +42,8 @@ ExecutorProcess::ExecutorProcess(asio::io_context& io, const Clock& clock,
       protocol_(options_.subrequests_max) {}
 
 ExecutorProcess::~ExecutorProcess() {
+  // At the event loop's end, when whoever observes may be gone.
+  for (auto& [id, request] : in_flight_) request.observer.reset();
   lose_all_runs();
 }
 
@@ -79,9 +81,9 @@ asio::awaitable<void> ExecutorProcess::serve(std::shared_ptr<ExecutorProcess> se
       (how == PoolPolicy::Gone::kFailedToStart && was_forked && !self->told_fault_);
   if (is_unexpected) {
     const std::optional<ExitStatus>& status = self->child_->status();
+    self->crash_ = status ? status->describe() : "unknown";
     log_warning("executor {} ended {} ({}){}", self->pid(),
-                self->is_ready_ ? "by itself" : "before it was ready",
-                status ? status->describe() : "unknown",
+                self->is_ready_ ? "by itself" : "before it was ready", *self->crash_,
                 had_work ? ", requests in it are lost" : "");
   }
   self->events_.on_gone(how);
@@ -277,6 +279,9 @@ Result<void> ExecutorProcess::handle(v1::Frame frame) {
       break;
     default:
       events_.on_log(frame.log());
+      if (const auto found = in_flight_.find(frame.log().id()); found != in_flight_.end()) {
+        if (found->second.observer) found->second.observer->on_log(frame.log());
+      }
   }
   return {};
 }
@@ -316,6 +321,7 @@ void ExecutorProcess::send_head(RunState& run, v1::RequestHead head) {
   head.set_id(run.request_id);
   InFlight& request = in_flight_[run.request_id];
   request.run = found->second;
+  request.observer = std::move(run.observer);
   request.ticket = run.ticket;
   request.turn_since = clock_.now();
   request.origin = {
@@ -428,6 +434,8 @@ void ExecutorProcess::finish(const v1::Finished& finished) {
     request.run->arrived.notify();
     request.run->room.notify();
   }
+  if (request.observer) request.observer->on_over(finished.cpu_us());
+  events_.on_cpu(finished.cpu_us());
   if (finished.has_restore()) events_.on_restored(finished.restore());
   if (finished.reached_subrequests()) events_.on_reached(WorkerLimit::kSubrequests);
   if (finished.reached_log()) events_.on_reached(WorkerLimit::kLog);
@@ -453,7 +461,10 @@ void ExecutorProcess::lose_all_runs() {
     run->arrived.notify();
     run->room.notify();
   };
-  for (const auto& [id, request] : std::exchange(in_flight_, {})) lose(request.run);
+  for (const auto& [id, request] : std::exchange(in_flight_, {})) {
+    lose(request.run);
+    if (request.observer) request.observer->on_over(0);
+  }
   for (const auto& [ticket, run] : std::exchange(unsent_, {})) lose(run);
 }
 

@@ -53,6 +53,7 @@ class ExecutorProcess final : public RunChannel,
     std::function<void(v1::FailureKind)> on_breach;  // a request reached a limit
     std::function<void(WorkerLimit)> on_reached;     // one that it survived
     std::function<void(const v1::RestoreFigures&)> on_restored;
+    std::function<void(std::uint32_t)> on_cpu;  // microseconds that a request used
     SubrequestOpener open_subrequests;
   };
 
@@ -68,6 +69,9 @@ class ExecutorProcess final : public RunChannel,
   void stop();
   // Ends it now; on_gone still comes by the event loop.
   void kill();
+
+  // When it is gone: how it ended, if that was unasked and its worker told no fault.
+  [[nodiscard]] const std::optional<std::string>& crash() const { return crash_; }
 
   [[nodiscard]] pid_t pid() const { return child_ ? child_->pid() : -1; }
   // Its own memory now: what its checkpoint holds, and what it has beyond what it shares with its
@@ -88,6 +92,7 @@ class ExecutorProcess final : public RunChannel,
  private:
   struct InFlight {
     std::shared_ptr<RunState> run;  // null: abandoned, only Finished is awaited
+    std::shared_ptr<RunObserver> observer;
     TicketId ticket{};
     Instant turn_since;
     SubrequestOrigin origin;
@@ -133,6 +138,7 @@ class ExecutorProcess final : public RunChannel,
   bool is_ready_ = false;
   bool is_stopping_ = false;
   bool is_broken_ = false;
+  std::optional<std::string> crash_;
   ExecutorLost::Why lost_why_ = ExecutorLost::Why::kCrashed;
   std::uint32_t last_request_id_ = 0;
   std::uint64_t checkpoint_bytes_ = 0;

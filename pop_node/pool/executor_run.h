@@ -26,6 +26,7 @@ struct RunRefusal {
   RejectReason reason = RejectReason::kQueueFull;
   std::chrono::nanoseconds retry_after{};
   bool is_workers_fault = false;  // kCannotStart, because the worker's own top level fails
+  std::string detail;             // of kCannotStart, for those whose worker it is; may be empty
 };
 
 // The executor ended, or was ended, before the request was over.
@@ -36,6 +37,16 @@ struct RunFinished {};
 
 using RunEvent =
     std::variant<v1::ResponseHead, v1::BodyChunk, v1::Failure, ExecutorLost, RunFinished>;
+
+// Whoever wants to know more of a run than its answer.
+class RunObserver {
+ public:
+  virtual ~RunObserver() = default;
+  // Its worker printed something.
+  virtual void on_log(const v1::LogRecord& record) = 0;
+  // Nothing more comes of it, also long after the run was left. 0: nobody knows.
+  virtual void on_over(std::uint32_t cpu_us) = 0;
+};
 
 // What a run asks of the executor it was given. The process keeps it; it outlives neither.
 class RunChannel {
@@ -60,11 +71,12 @@ struct RunState {
   RunChannel* channel = nullptr;  // the executor it was assigned to; null before and after
   StartKind start = StartKind::kReady;
   RunLineage lineage;
-  std::uint32_t request_id = 0;  // 0 until the head was sent
-  std::deque<RunEvent> events;   // bounded by the credit the run gave
-  bool is_over = false;          // no event comes behind those in `events`
-  Signal arrived;                // placed, refused, an event
-  Signal room;                   // credit for the request's body, or no use for it any more
+  std::shared_ptr<RunObserver> observer;  // may be null
+  std::uint32_t request_id = 0;           // 0 until the head was sent
+  std::deque<RunEvent> events;            // bounded by the credit the run gave
+  bool is_over = false;                   // no event comes behind those in `events`
+  Signal arrived;                         // placed, refused, an event
+  Signal room;  // credit for the request's body, or no use for it any more
 };
 
 class ExecutorPool;
@@ -85,8 +97,9 @@ class ExecutorRun final {
   // After kPlaced.
   [[nodiscard]] StartKind start_kind() const { return state_->start; }
 
-  // Once, after kPlaced. Fills in the id.
-  void send_head(v1::RequestHead head, RunLineage lineage);
+  // Once, after kPlaced. Fills in the id. `observer` may be null.
+  void send_head(v1::RequestHead head, RunLineage lineage,
+                 std::shared_ptr<RunObserver> observer = nullptr);
   // Waits for credit, piece by piece. CANCELLED when the executor has no more use for it.
   asio::awaitable<Result<void>> send_body(std::string piece, bool last);
 

@@ -69,6 +69,8 @@ class ExecutorZygote final : public std::enable_shared_from_this<ExecutorZygote>
 
   // What the zygote last said of itself; null before it was ready for the first time.
   [[nodiscard]] const v1::ZygoteReady* report() const { return report_ ? &*report_ : nullptr; }
+  // Its anonymous memory when it was ready; 0 before.
+  [[nodiscard]] std::uint64_t memory_bytes() const { return anonymous_bytes_; }
   // How often it had to be started again.
   [[nodiscard]] std::uint64_t restarts() const { return starts_ > 0 ? starts_ - 1 : 0; }
 

@@ -29,8 +29,8 @@ Result<SubrequestLedger::Verdict> SubrequestLedger::check(const v1::Subrequest& 
       if (subrequest.is_whole) return violation("more of a subrequest's body after its end");
       if (part.body().data().size() > kBodyPieceBytesMax) return violation("a piece above 64 KiB");
       subrequest.body_bytes += part.body().data().size();
-      if (subrequest.body_bytes > kBodyBytesMax) {
-        return violation("the body of a subrequest above 1 MiB");
+      if (subrequest.body_bytes > subrequest.body_bytes_max) {
+        return violation("the body of a subrequest above its limit");
       }
       subrequest.is_whole = part.body().last();
       break;
@@ -57,7 +57,10 @@ Result<void> SubrequestLedger::open(const v1::Subrequest& part, std::uint32_t su
   if (under_way_.size() >= kUnderWayMax) return violation("too many subrequests at a time");
   last_id_ = part.id();
   under_way_[part.id()] = {
-      .body_bytes = 0, .is_whole = !part.head().has_body(), .window = kBodyWindowBytes};
+      .body_bytes = 0,
+      .body_bytes_max = part.head().binding().empty() ? kBodyBytesMax : kBindingBodyBytesMax,
+      .is_whole = !part.head().has_body(),
+      .window = kBodyWindowBytes};
   return {};
 }
 

@@ -17,6 +17,8 @@ class SubrequestLedger {
   // As in the contract.
   static constexpr std::size_t kUnderWayMax = 6;
   static constexpr std::size_t kBodyBytesMax = std::size_t{1} << 20U;
+  // Of one on a binding: the largest value of a KV namespace.
+  static constexpr std::size_t kBindingBodyBytesMax = std::size_t{25} << 20U;
 
   // kDrop: of one whose answer was whole already.
   enum class Verdict { kDeliver, kDrop };
@@ -32,6 +34,7 @@ class SubrequestLedger {
  private:
   struct Subrequest {
     std::size_t body_bytes = 0;
+    std::size_t body_bytes_max = kBodyBytesMax;
     bool is_whole = false;
     std::size_t window = 0;
   };

@@ -18,6 +18,7 @@ namespace isopop::pop {
 // newer version never changes under it.
 struct LiveWorker {
   v1::WorkerVersion version;
+  std::vector<v1::Secret> secrets;  // what it gets in `env` besides its variables; never logged
   v1::Isolation isolation = v1::ISOLATION_PRISTINE;  // never unspecified
   v1::WorkerLimits limits;                           // no zero
   std::vector<RoutePattern> routes;                  // its own and NAME.isopop.test/*

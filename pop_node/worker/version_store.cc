@@ -10,7 +10,7 @@
 namespace isopop::pop {
 namespace {
 
-constexpr std::uint64_t kVersionBytesMax = 4ULL * 1024 * 1024;
+constexpr std::uint64_t kAssignmentBytesMax = 16ULL * 1024 * 1024;
 
 // The names of the files in a folder, sorted; empty when it cannot be read.
 std::vector<std::string> file_names(const std::filesystem::path& folder) {
@@ -24,10 +24,17 @@ std::vector<std::string> file_names(const std::filesystem::path& folder) {
   return names;
 }
 
+// Sealed with the file's name: one worker's cannot be put in another's place.
+std::string place_of(std::string_view worker) {
+  return "isopop assignment " + std::string(worker);
+}
+
 }  // namespace
 
 Result<std::unique_ptr<VersionStore>> VersionStore::create(const std::filesystem::path& folder) {
-  std::unique_ptr<VersionStore> store(new VersionStore(folder));
+  ISOPOP_TRY(create_folders(folder));
+  ISOPOP_TRY_ASSIGN(const pki::SealKey key, pki::SealKey::load_or_create(folder / "store.key"));
+  std::unique_ptr<VersionStore> store(new VersionStore(folder, key));
   ISOPOP_TRY(create_folders(store->bundles_));
   ISOPOP_TRY(create_folders(store->workers_));
   return store;
@@ -68,13 +75,15 @@ void VersionStore::keep_only(const std::set<std::string>& sha256s) const {
   }
 }
 
-Result<void> VersionStore::write_version(const v1::WorkerVersion& version) const {
-  if (!is_worker_name(version.worker())) return invalid_argument("not a worker's name");
-  return write_file_atomically(workers_ / version.worker(), version.SerializeAsString(),
+Result<void> VersionStore::write_assignment(const v1::Assignment& assignment) const {
+  const std::string& worker = assignment.worker();
+  if (!is_worker_name(worker)) return invalid_argument("not a worker's name");
+  return write_file_atomically(workers_ / worker,
+                               key_.seal(assignment.SerializeAsString(), place_of(worker)),
                                Durability::kProcessCrash);
 }
 
-Result<void> VersionStore::remove_version(std::string_view worker) const {
+Result<void> VersionStore::remove_assignment(std::string_view worker) const {
   if (!is_worker_name(worker)) return invalid_argument("not a worker's name");
   std::error_code error;
   std::filesystem::remove(workers_ / worker, error);
@@ -82,16 +91,24 @@ Result<void> VersionStore::remove_version(std::string_view worker) const {
   return {};
 }
 
-std::vector<v1::WorkerVersion> VersionStore::versions() const {
-  std::vector<v1::WorkerVersion> found;
+std::vector<v1::Assignment> VersionStore::assignments() const {
+  std::vector<v1::Assignment> found;
   for (const std::string& name : file_names(workers_)) {
     if (!is_worker_name(name)) continue;
-    const Result<std::string> bytes = read_file(workers_ / name, kVersionBytesMax);
-    v1::WorkerVersion version;
-    if (!bytes.ok() || !version.ParseFromString(bytes.value())) continue;
-    if (version.worker() == name) found.push_back(std::move(version));
+    const Result<std::string> sealed = read_file(workers_ / name, kAssignmentBytesMax);
+    if (!sealed.ok()) continue;
+    const Result<std::string> bytes = key_.open(sealed.value(), place_of(name));
+    v1::Assignment assignment;
+    if (!bytes.ok() || !assignment.ParseFromString(bytes.value())) continue;
+    if (assignment.worker() == name) found.push_back(std::move(assignment));
   }
   return found;
+}
+
+Result<void> VersionStore::probe() const {
+  constexpr std::size_t kProbeBytes = 4096;
+  return write_file_atomically(folder_ / "probe", std::string(kProbeBytes, '\0'),
+                               Durability::kProcessCrash);
 }
 
 }  // namespace isopop::pop

@@ -7,20 +7,23 @@
 #include <string_view>
 #include <vector>
 
+#include "common/pki/seal.h"
 #include "common/result/result.h"
 #include "isopop/v1/worker.pb.h"
 
 namespace isopop::pop {
 
-// What a PoP holds on disk, so that it serves its last good versions after a restart and without a
-// control plane: FOLDER/bundles/<sha256> and FOLDER/workers/<name>. Bundles stay on disk and are
-// read when an executor is started, so the PoP's own memory does not grow with the code it serves.
-// Files are written whole but not flushed: a bundle is checked against its hash whenever it is
-// read, and one that a crash of the machine spoiled is fetched again. Synchronous; files are small
+// What a PoP holds on disk, so that it serves what it served last after a restart and without a
+// control plane: FOLDER/bundles/<sha256> and FOLDER/workers/<name>, the worker's assignment. There
+// are secrets in assignments, so they are sealed with FOLDER/store.key, which only its owner can
+// read; and what is sealed and was damaged or half written does not open. Bundles stay on disk and
+// are read when an executor is started, so the PoP's own memory does not grow with the code it
+// serves. Files are written whole but not flushed: a bundle is checked against its hash whenever it
+// is read, and what a crash of the machine spoiled is fetched again. Synchronous; files are small
 // and local.
 class VersionStore final {
  public:
-  // Creates the folders.
+  // Creates the folders and the key.
   [[nodiscard]] static Result<std::unique_ptr<VersionStore>> create(
       const std::filesystem::path& folder);
 
@@ -33,17 +36,22 @@ class VersionStore final {
   // Removes every other bundle.
   void keep_only(const std::set<std::string>& sha256s) const;
 
-  [[nodiscard]] Result<void> write_version(const v1::WorkerVersion& version) const;
-  [[nodiscard]] Result<void> remove_version(std::string_view worker) const;
+  [[nodiscard]] Result<void> write_assignment(const v1::Assignment& assignment) const;
+  [[nodiscard]] Result<void> remove_assignment(std::string_view worker) const;
   // Those that can be read, by name; what cannot is left out.
-  [[nodiscard]] std::vector<v1::WorkerVersion> versions() const;
+  [[nodiscard]] std::vector<v1::Assignment> assignments() const;
+
+  // Whether something can be written now.
+  [[nodiscard]] Result<void> probe() const;
 
  private:
-  explicit VersionStore(const std::filesystem::path& folder)
-      : bundles_(folder / "bundles"), workers_(folder / "workers") {}
+  VersionStore(const std::filesystem::path& folder, const pki::SealKey& key)
+      : folder_(folder), bundles_(folder / "bundles"), workers_(folder / "workers"), key_(key) {}
 
+  std::filesystem::path folder_;
   std::filesystem::path bundles_;
   std::filesystem::path workers_;
+  pki::SealKey key_;
 };
 
 }  // namespace isopop::pop

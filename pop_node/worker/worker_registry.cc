@@ -4,45 +4,48 @@
 
 namespace isopop::pop {
 
-LiveWorkerPtr WorkerRegistry::put(LiveWorkerPtr worker) {
-  ISOPOP_ASSERT(worker != nullptr, "a worker to put");
-  LiveWorkerPtr& place = workers_[worker->version.worker()];
-  LiveWorkerPtr before = std::exchange(place, std::move(worker));
-  rebuild_routes();
-  return before;
+LiveAssignmentPtr WorkerRegistry::put(LiveAssignmentPtr assignment) {
+  ISOPOP_ASSERT(assignment != nullptr, "an assignment to put");
+  LiveAssignmentPtr& place = workers_[assignment->pushed().worker()];
+  are_routes_stale_ = true;
+  return std::exchange(place, std::move(assignment));
 }
 
-LiveWorkerPtr WorkerRegistry::remove(std::string_view name) {
+LiveAssignmentPtr WorkerRegistry::remove(std::string_view name) {
   const auto found = workers_.find(name);
   if (found == workers_.end()) return nullptr;
-  LiveWorkerPtr before = std::move(found->second);
+  LiveAssignmentPtr before = std::move(found->second);
   workers_.erase(found);
-  rebuild_routes();
+  are_routes_stale_ = true;
   return before;
 }
 
-LiveWorkerPtr WorkerRegistry::find(std::string_view host, std::string_view path) const {
-  const std::string* name = routes_.find(host, path);
+LiveAssignmentPtr WorkerRegistry::find(std::string_view host, std::string_view path) const {
+  const std::string* name = routes().find(host, path);
   return name == nullptr ? nullptr : by_name(*name);
 }
 
-LiveWorkerPtr WorkerRegistry::by_name(std::string_view name) const {
+LiveAssignmentPtr WorkerRegistry::by_name(std::string_view name) const {
   const auto found = workers_.find(name);
   return found == workers_.end() ? nullptr : found->second;
 }
 
-std::vector<LiveWorkerPtr> WorkerRegistry::all() const {
-  std::vector<LiveWorkerPtr> workers;
+std::vector<LiveAssignmentPtr> WorkerRegistry::all() const {
+  std::vector<LiveAssignmentPtr> workers;
   workers.reserve(workers_.size());
-  for (const auto& [name, worker] : workers_) workers.push_back(worker);
+  for (const auto& [name, assignment] : workers_) workers.push_back(assignment);
   return workers;
 }
 
-void WorkerRegistry::rebuild_routes() {
+const RouteIndex& WorkerRegistry::routes() const {
+  if (!std::exchange(are_routes_stale_, false)) return routes_;
   routes_ = RouteIndex();
-  for (const auto& [name, worker] : workers_) {
-    for (const RoutePattern& pattern : worker->routes) routes_.add(pattern, name);
+  for (const auto& [name, assignment] : workers_) {
+    for (const LiveShare& share : assignment->shares()) {
+      for (const RoutePattern& pattern : share.worker->routes) routes_.add(pattern, name);
+    }
   }
+  return routes_;
 }
 
 }  // namespace isopop::pop

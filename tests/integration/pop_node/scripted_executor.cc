@@ -2,6 +2,11 @@
 // can show what a PoP does with an executor that crashes, lies, floods or says nothing, which the
 // real one (hopefully) never does. The first word of the main module chooses:
 //   hello          answers "hello N", N counting this process's requests
+//   tell WORD      answers it
+//   variable NAME  answers the text of that variable
+//   print WORD     prints it, answers, prints "late", and used 1,234 us
+//   throw WORD     tells of an exception with that message
+//   stillborn      ends by a crash before it is ready
 //   hold FILE      answers when FILE exists; on Cancel creates FILE.cancelled
 //   download N     streams N bytes as credit allows; tells the PoP's log what it was allowed to
 //   send crash          ends on the first request half           begins an answer, then ends
@@ -110,6 +115,10 @@ class ScriptedExecutor {
     script_ = source.substr(0, space);
     if (space != std::string::npos) argument_ = source.substr(space + 1);
     if (script_ == "deaf") return;
+    if (script_ == "stillborn") std::abort();
+    for (const v1::Variable& variable : load.version().settings().variables()) {
+      if (variable.name() == argument_) variable_ = variable.text();
+    }
     v1::Frame frame;
     frame.mutable_loaded()->set_ok(script_ != "fault");
     frame.mutable_loaded()->mutable_fault()->set_message("the top level threw");
@@ -121,6 +130,17 @@ class ScriptedExecutor {
     const std::uint32_t id = request.id();
     ++requests_;
     if (script_ == "hello") respond(id, "hello " + std::to_string(requests_));
+    if (script_ == "tell") respond(id, argument_);
+    if (script_ == "variable") respond(id, variable_);
+    if (script_ == "print") print(id);
+    if (script_ == "throw") {
+      v1::Frame frame;
+      frame.mutable_failure()->set_id(id);
+      frame.mutable_failure()->set_kind(v1::FAILURE_KIND_EXCEPTION);
+      frame.mutable_failure()->mutable_fault()->set_message(argument_);
+      send(frame);
+      finish(id);
+    }
     if (script_ == "hold") held_[id] = true;
     if (script_ == "download") {
       v1::Frame frame;
@@ -169,6 +189,20 @@ class ScriptedExecutor {
     }
     if (script_ == "foreign") send(whole_response(id + 1000, "foreign"));
     if (script_ == "greedy") ask_much(id);
+  }
+
+  void print(std::uint32_t id) {
+    const auto log = [&](const std::string& text) {
+      v1::Frame frame;
+      frame.mutable_log()->set_id(id);
+      frame.mutable_log()->set_level("warn");
+      frame.mutable_log()->set_text(text);
+      send(frame);
+    };
+    log(argument_);
+    send(whole_response(id, "printed"));
+    log("late");
+    finish(id, 1'234);
   }
 
   void ask_much(std::uint32_t id) {
@@ -226,9 +260,10 @@ class ScriptedExecutor {
     finish(id);
   }
 
-  void finish(std::uint32_t id) {
+  void finish(std::uint32_t id, std::uint32_t cpu_us = 0) {
     v1::Frame frame;
     frame.mutable_finished()->set_id(id);
+    frame.mutable_finished()->set_cpu_us(cpu_us);
     frame.mutable_finished()->mutable_restore()->set_restore_ns(7'000);
     frame.mutable_finished()->mutable_restore()->set_pages_restored(3);
     send(frame);
@@ -252,6 +287,7 @@ class ScriptedExecutor {
   FrameReader reader_;
   std::string script_;
   std::string argument_;
+  std::string variable_;
   std::uint64_t requests_ = 0;
   std::uint64_t sent_ = 0;
   std::map<std::uint32_t, bool> held_;

@@ -19,16 +19,6 @@ constexpr std::size_t kChunkBytes = 256 * 1024;
 
 using Stream = grpc::ServerReaderWriter<v1::ControlMessage, v1::PopMessage>;
 
-v1::Assignment alone(const v1::WorkerVersion& version) {
-  v1::Assignment assignment;
-  assignment.set_worker(version.worker());
-  assignment.set_deployment(version.number());
-  v1::Share& share = *assignment.add_shares();
-  *share.mutable_version() = version;
-  share.set_weight(10'000);
-  return assignment;
-}
-
 }  // namespace
 
 TestWorker make_worker(const std::string& name, std::uint64_t number, const std::string& source,
@@ -68,21 +58,27 @@ class TestControlPlane::Service final : public v1::Distribution::Service {
       }
       stream_ = stream;
       sequence_ = 0;
-      std::vector<TestWorker> missing;
-      for (const auto& [name, worker] : live_) {
-        const auto holds = [&version = worker.version](const v1::HeldVersion& held) {
-          return held.worker() == version.worker() && held.number() == version.number();
+      hello_ = message.hello();
+      std::vector<v1::Assignment> missing;
+      for (const auto& [name, live] : live_) {
+        const auto holds = [&live = live](const v1::HeldVersion& held) {
+          return held.worker() == live.worker() && held.deployment() == live.deployment();
         };
         const auto& held = message.hello().held();
-        if (std::none_of(held.begin(), held.end(), holds)) missing.push_back(worker);
+        if (std::none_of(held.begin(), held.end(), holds)) missing.push_back(live);
       }
-      first.mutable_welcome()->set_protocol_version(1);
+      first.mutable_welcome()->set_protocol_version(protocol_version_);
       first.mutable_welcome()->set_workers(missing.size());
       stream->Write(first);
-      for (const TestWorker& worker : missing) push(worker);
+      for (const v1::Assignment& live : missing) {
+        v1::Push change;
+        *change.mutable_live() = live;
+        push(change);
+      }
       changed_.notify_all();
     }
-    while (stream->Read(&message)) on_message(message, *stream);
+    while (stream->Read(&message) && on_message(message, *stream)) {
+    }
     const std::unique_lock lock(mutex_);
     if (stream_ == stream) stream_ = nullptr;
     return grpc::Status::OK;
@@ -98,10 +94,25 @@ class TestControlPlane::Service final : public v1::Distribution::Service {
     return answers_.at(nonce);
   }
 
-  void keep(const TestWorker& worker) {
+  void keep(const TestWorker& worker) { keep(assign(worker.version), {worker}); }
+  void keep(const v1::Assignment& assignment, const std::vector<TestWorker>& code) {
     const std::unique_lock lock(mutex_);
-    live_[worker.version.worker()] = worker;
-    bundles_[worker.version.bundle_sha256()] = worker.bundle;
+    live_[assignment.worker()] = assignment;
+    for (const TestWorker& one : code) bundles_[one.version.bundle_sha256()] = one.bundle;
+  }
+  bool send(const v1::ControlMessage& message) {
+    const std::unique_lock lock(mutex_);
+    return stream_ != nullptr && stream_->Write(message);
+  }
+  template <typename T>
+  [[nodiscard]] T copy_of(T Service::* member) {
+    const std::unique_lock lock(mutex_);
+    return this->*member;
+  }
+  template <typename T>
+  void set(T Service::* member, T value) {
+    const std::unique_lock lock(mutex_);
+    this->*member = std::move(value);
   }
   void forget(const std::string& name) {
     const std::unique_lock lock(mutex_);
@@ -115,24 +126,30 @@ class TestControlPlane::Service final : public v1::Distribution::Service {
     std::unique_lock lock(mutex_);
     return changed_.wait_for(lock, deadline, [&] { return stream_ != nullptr; });
   }
-  [[nodiscard]] std::uint64_t read(std::uint64_t Service::* counter) {
-    const std::unique_lock lock(mutex_);
-    return this->*counter;
-  }
-
-  [[nodiscard]] std::vector<v1::SandboxReport> sandboxes() {
-    const std::unique_lock lock(mutex_);
-    return sandboxes_;
-  }
 
   std::uint64_t heartbeats_ = 0;
   std::uint64_t streams_ = 0;
   std::uint64_t bundles_sent_ = 0;
+  std::uint32_t protocol_version_ = 2;
+  std::optional<std::size_t> cut_after_;
+  std::vector<v1::SandboxReport> sandboxes_;
+  std::vector<v1::WorkerFigures> figures_;
+  std::vector<v1::TailEvents> tail_events_;
+  std::vector<v1::BundleRequest> bundle_requests_;
+  v1::Heartbeat heartbeat_;
+  v1::Hello hello_;
 
  private:
-  void on_message(const v1::PopMessage& message, pop::Stream& stream) {
+  // False: the stream is to end.
+  bool on_message(const v1::PopMessage& message, pop::Stream& stream) {
     const std::unique_lock lock(mutex_);
-    if (message.has_heartbeat()) ++heartbeats_;
+    bool goes_on = true;
+    if (message.has_heartbeat()) {
+      ++heartbeats_;
+      heartbeat_ = message.heartbeat();
+      for (const v1::WorkerFigures& one : heartbeat_.figures()) figures_.push_back(one);
+    }
+    if (message.has_tail_events()) tail_events_.push_back(message.tail_events());
     if (message.heartbeat().has_sandbox()) sandboxes_.push_back(message.heartbeat().sandbox());
     if (message.has_ack()) answers_[message.ack().nonce()] = {.acked = true};
     if (message.has_nack()) {
@@ -140,13 +157,15 @@ class TestControlPlane::Service final : public v1::Distribution::Service {
                                           .kept_number = message.nack().kept_number(),
                                           .error = message.nack().error()};
     }
-    if (message.has_bundle_request()) send_bundle(message.bundle_request(), stream);
+    if (message.has_bundle_request()) goes_on = send_bundle(message.bundle_request(), stream);
     changed_.notify_all();
+    return goes_on;
   }
 
-  void send_bundle(const v1::BundleRequest& request, pop::Stream& stream) {
+  bool send_bundle(const v1::BundleRequest& request, pop::Stream& stream) {
     const std::string& bytes = bundles_[request.sha256()];
     ++bundles_sent_;
+    bundle_requests_.push_back(request);
     for (std::size_t offset = request.offset(); offset < bytes.size(); offset += kChunkBytes) {
       v1::ControlMessage message;
       v1::BundleChunk& chunk = *message.mutable_bundle_chunk();
@@ -155,14 +174,14 @@ class TestControlPlane::Service final : public v1::Distribution::Service {
       chunk.set_total_bytes(bytes.size());
       chunk.set_data(bytes.substr(offset, kChunkBytes));
       stream.Write(message);
+      if (cut_after_ && offset + kChunkBytes >= *cut_after_) {
+        cut_after_.reset();
+        return false;
+      }
     }
+    return true;
   }
 
-  std::uint64_t push(const TestWorker& worker) {
-    v1::Push change;
-    *change.mutable_live() = alone(worker.version);
-    return push(change);
-  }
   std::uint64_t push(v1::Push change) {
     change.set_nonce(++nonce_);
     change.set_sequence(++sequence_);
@@ -178,10 +197,9 @@ class TestControlPlane::Service final : public v1::Distribution::Service {
   std::uint64_t nonce_ = 0;
   std::uint64_t sequence_ = 0;
   std::optional<std::string> refusal_;
-  std::map<std::string, TestWorker> live_;
+  std::map<std::string, v1::Assignment> live_;
   std::map<std::string, std::string> bundles_;
   std::map<std::uint64_t, Answer> answers_;
-  std::vector<v1::SandboxReport> sandboxes_;
   std::unique_ptr<rpc::Server> server_;
 };
 
@@ -197,10 +215,47 @@ const std::string& TestControlPlane::address() const {
 }
 
 Result<TestControlPlane::Answer> TestControlPlane::deploy(const TestWorker& worker) {
-  service_->keep(worker);
+  return deploy(assign(worker.version), {worker});
+}
+
+Result<TestControlPlane::Answer> TestControlPlane::deploy(const v1::Assignment& assignment,
+                                                          const std::vector<TestWorker>& code) {
+  service_->keep(assignment, code);
   v1::Push change;
-  *change.mutable_live() = alone(worker.version);
+  *change.mutable_live() = assignment;
   return service_->ask(change);
+}
+
+bool TestControlPlane::send(const v1::ControlMessage& message) {
+  return service_->send(message);
+}
+
+void TestControlPlane::cut_bundle_after(std::size_t bytes) {
+  service_->set(&Service::cut_after_, std::optional(bytes));
+}
+
+void TestControlPlane::speak_protocol(std::uint32_t version) {
+  service_->set(&Service::protocol_version_, version);
+}
+
+std::vector<v1::WorkerFigures> TestControlPlane::figures() const {
+  return service_->copy_of(&Service::figures_);
+}
+
+std::vector<v1::TailEvents> TestControlPlane::tail_events() const {
+  return service_->copy_of(&Service::tail_events_);
+}
+
+std::vector<v1::BundleRequest> TestControlPlane::bundle_requests() const {
+  return service_->copy_of(&Service::bundle_requests_);
+}
+
+v1::Heartbeat TestControlPlane::heartbeat() const {
+  return service_->copy_of(&Service::heartbeat_);
+}
+
+v1::Hello TestControlPlane::hello() const {
+  return service_->copy_of(&Service::hello_);
 }
 
 Result<TestControlPlane::Answer> TestControlPlane::deploy_damaged(TestWorker worker) {
@@ -228,19 +283,19 @@ bool TestControlPlane::wait_connected(std::chrono::milliseconds deadline) {
 }
 
 std::uint64_t TestControlPlane::heartbeats() const {
-  return service_->read(&Service::heartbeats_);
+  return service_->copy_of(&Service::heartbeats_);
 }
 
 std::vector<v1::SandboxReport> TestControlPlane::sandboxes() const {
-  return service_->sandboxes();
+  return service_->copy_of(&Service::sandboxes_);
 }
 
 std::uint64_t TestControlPlane::streams() const {
-  return service_->read(&Service::streams_);
+  return service_->copy_of(&Service::streams_);
 }
 
 std::uint64_t TestControlPlane::bundles_sent() const {
-  return service_->read(&Service::bundles_sent_);
+  return service_->copy_of(&Service::bundles_sent_);
 }
 
 }  // namespace isopop::pop

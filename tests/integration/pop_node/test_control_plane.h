@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "common/result/result.h"
-#include "isopop/v1/executor.pb.h"
+#include "isopop/v1/distribution.pb.h"
 #include "isopop/v1/worker.pb.h"
 
 namespace isopop::pop {
@@ -42,11 +42,20 @@ class TestControlPlane final {
   };
   // Pushes to the PoP that is connected and waits for its answer.
   [[nodiscard]] Result<Answer> deploy(const TestWorker& worker);
+  // All of an assignment; `code` of its versions, as far as the PoP has to fetch it.
+  [[nodiscard]] Result<Answer> deploy(const v1::Assignment& assignment,
+                                      const std::vector<TestWorker>& code);
   [[nodiscard]] Result<Answer> remove(const std::string& name);
   // As deploy(), but the code that is sent differs from what the version says.
   [[nodiscard]] Result<Answer> deploy_damaged(TestWorker worker);
   // What a PoP that connects from now on is told to be live.
   void set_live(const TestWorker& worker);
+  // The stream ends once so much of the next bundle was sent.
+  void cut_bundle_after(std::size_t bytes);
+  // What it says to PoPs that connect from now on.
+  void speak_protocol(std::uint32_t version);
+  // Anything, to the PoP that is connected.
+  bool send(const v1::ControlMessage& message);
   // Whoever connects is refused.
   void refuse(const std::string& reason);
 
@@ -54,6 +63,12 @@ class TestControlPlane final {
   [[nodiscard]] std::uint64_t heartbeats() const;
   // What was said of what confines executors.
   [[nodiscard]] std::vector<v1::SandboxReport> sandboxes() const;
+  // All that came, in its order; the last of those that replace each other.
+  [[nodiscard]] std::vector<v1::WorkerFigures> figures() const;
+  [[nodiscard]] std::vector<v1::TailEvents> tail_events() const;
+  [[nodiscard]] std::vector<v1::BundleRequest> bundle_requests() const;
+  [[nodiscard]] v1::Heartbeat heartbeat() const;
+  [[nodiscard]] v1::Hello hello() const;
   [[nodiscard]] std::uint64_t streams() const;
   [[nodiscard]] std::uint64_t bundles_sent() const;
 

@@ -32,4 +32,26 @@ inline VersionWithCode make_version(const std::string& name, std::uint64_t numbe
   return made;
 }
 
+// One version alone.
+inline v1::Assignment assign(const v1::WorkerVersion& version) {
+  v1::Assignment assignment;
+  assignment.set_worker(version.worker());
+  assignment.set_deployment(version.number());
+  v1::Share& share = *assignment.add_shares();
+  *share.mutable_version() = version;
+  share.set_weight(10'000);
+  return assignment;
+}
+
+// The first with `weight` of 10,000, the second with the rest.
+inline v1::Assignment split(const v1::WorkerVersion& first, std::uint32_t weight,
+                            const v1::WorkerVersion& second) {
+  v1::Assignment assignment = assign(first);
+  assignment.mutable_shares(0)->set_weight(weight);
+  v1::Share& share = *assignment.add_shares();
+  *share.mutable_version() = second;
+  share.set_weight(10'000 - weight);
+  return assignment;
+}
+
 }  // namespace isopop::pop

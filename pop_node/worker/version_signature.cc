@@ -1,0 +1,37 @@
+#include "pop_node/worker/version_signature.h"
+
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+namespace isopop::pop {
+
+std::string signed_bytes(const v1::WorkerVersion& version) {
+  v1::WorkerVersion unsigned_version = version;
+  unsigned_version.clear_signature();
+  std::string bytes = "isopop worker version 1\n";
+  {
+    google::protobuf::io::StringOutputStream appended(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&appended);
+    coded.SetSerializationDeterministic(true);
+    unsigned_version.SerializeWithCachedSizes(&coded);
+  }
+  return bytes;
+}
+
+Result<void> check_signature(const v1::WorkerVersion& version, const pki::VerifyKey& key) {
+  const std::string name =
+      "worker " + version.worker() + " version " + std::to_string(version.number());
+  if (version.signature().empty()) {
+    return Error{ErrorCode::kPermissionDenied,
+                 name + " is not signed, and this PoP runs only what its control plane signed"};
+  }
+  if (!key.verify(signed_bytes(version), version.signature())) {
+    return Error{ErrorCode::kPermissionDenied,
+                 name +
+                     ": its signature is not the control plane's over this code, these settings "
+                     "and these routes"};
+  }
+  return {};
+}
+
+}  // namespace isopop::pop
