@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "common/files/files.h"
 #include "common/random/random.h"
 #include "control_plane/audit/audit_log.h"
 #include "control_plane/registry/audit_detail.h"
@@ -44,11 +45,58 @@ Registry::Registry(std::unique_ptr<Database> database, const Clock& clock,
 
 Result<std::unique_ptr<Registry>> Registry::open(const std::filesystem::path& path,
                                                  const Clock& clock, const pki::SigningKey* key) {
-  ISOPOP_TRY_ASSIGN(std::unique_ptr<Database> database, Database::open(path));
-  ISOPOP_TRY(migrate(*database).with_context(path.string()));
-  std::unique_ptr<Registry> registry(new Registry(std::move(database), clock, key));
+  Result<std::unique_ptr<Database>> database = Database::open(path);
+  if (!database.ok() && database.error().code == ErrorCode::kDataLoss) {
+    return open_damaged(path, clock, database.error());
+  }
+  if (!database.ok()) return database.error();
+  ISOPOP_TRY(migrate(*database.value()).with_context(path.string()));
+  std::unique_ptr<Registry> registry(new Registry(std::move(database).value(), clock, key));
   ISOPOP_TRY(registry->sign_all().with_context(path.string()));
   return registry;
+}
+
+Result<std::unique_ptr<Registry>> Registry::open_damaged(const std::filesystem::path& path,
+                                                         const Clock& clock, const Error& damage) {
+  Result<std::unique_ptr<Database>> database = Database::open_read_only(
+      path, fmt::format("nothing can be changed, what is live is served on: {}", damage.message));
+  if (!database.ok() || !check_schema(*database.value()).ok()) return damage;
+  std::unique_ptr<Registry> registry(new Registry(std::move(database).value(), clock, nullptr));
+  if (!registry->check_live().ok()) return damage;
+  return registry;
+}
+
+Result<void> Registry::check_live() {
+  ISOPOP_TRY_ASSIGN(const std::vector<CurrentWorker> workers, all_current());
+  for (const CurrentWorker& worker : workers) {
+    for (const auto& [number, version] : worker.versions) {
+      ISOPOP_TRY(bundle(version.bundle_sha256()));
+    }
+  }
+  ISOPOP_TRY(known_pops());
+  return {};
+}
+
+Result<std::uint64_t> Registry::database_bytes() {
+  ISOPOP_TRY_ASSIGN(Statement statement,
+                    database_->prepare("SELECT page_count * page_size FROM pragma_page_count, "
+                                       "pragma_page_size"));
+  ISOPOP_TRY_ASSIGN(const bool row, statement.step());
+  return row ? static_cast<std::uint64_t>(statement.number(0)) : std::uint64_t{0};
+}
+
+Result<void> Registry::backup(const std::filesystem::path& path) {
+  if (std::filesystem::exists(path)) {
+    return Error{ErrorCode::kAlreadyExists, fmt::format("{} is there already", path.string())};
+  }
+  // SQLite takes an empty file as none, and leaves its mode as it is.
+  ISOPOP_TRY(write_private_file(path, ""));
+  ISOPOP_TRY_ASSIGN(Statement copy, database_->prepare("VACUUM INTO ?1"));
+  copy.bind(1, path.string());
+  const Result<void> copied = copy.run();
+  std::error_code ignored;
+  if (!copied.ok()) std::filesystem::remove(path, ignored);
+  return copied;
 }
 
 Result<void> Registry::sign_all() {

@@ -80,13 +80,21 @@ enum class Write { kKeep, kDryRun };  // a dry run checks and answers the same, 
 class Registry final {
  public:
   // Opens or creates `path`. With a key, which must outlive it, every version is signed, also those
-  // that were not or by another key. DATA_LOSS: damaged. FAILED_PRECONDITION: of a newer program.
+  // that were not or by another key. A damaged one is opened for reading alone (fault() says so)
+  // when all that is live can still be read, else DATA_LOSS. FAILED_PRECONDITION: of a newer
+  // program.
   [[nodiscard]] static Result<std::unique_ptr<Registry>> open(const std::filesystem::path& path,
                                                               const Clock& clock,
                                                               const pki::SigningKey* key = nullptr);
 
   // For the tables that are classes of their own.
   [[nodiscard]] Database& database() { return *database_; }
+  // Why nothing can be changed now; empty when it can.
+  [[nodiscard]] const std::string& fault() const { return database_->fault(); }
+  [[nodiscard]] Result<std::uint64_t> database_bytes();
+  // All of it as it is at this moment, to a file that is not there yet, mode 0600. `--restore`
+  // takes it back.
+  [[nodiscard]] Result<void> backup(const std::filesystem::path& path);
 
   struct Uploaded {
     v1::WorkerVersion version;
@@ -174,6 +182,10 @@ class Registry final {
  private:
   Registry(std::unique_ptr<Database> database, const Clock& clock, const pki::SigningKey* key);
 
+  [[nodiscard]] static Result<std::unique_ptr<Registry>> open_damaged(
+      const std::filesystem::path& path, const Clock& clock, const Error& damage);
+  // Everything that PoPs are to have can be read.
+  [[nodiscard]] Result<void> check_live();
   [[nodiscard]] Result<void> sign_all();
   [[nodiscard]] Result<WorkerTable::Row> existing(const std::string& worker);
   [[nodiscard]] Result<WorkerTable::Row> row_of(const std::string& worker);

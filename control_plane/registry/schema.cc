@@ -149,9 +149,9 @@ CREATE TABLE kv_clock (
 INSERT INTO kv_clock (only, last_stamp) VALUES (1, 0);
 )sql";
 
-// Who may: tokens by the hash of their text, never the text; which programs may not any more; values
-// for workers, sealed; what people want of PoPs. A token that is good any number of times has no
-// `uses_left`; lists are one entry a line.
+// Who may: tokens by the hash of their text, never the text; which programs may not any more;
+// values for workers, sealed; what people want of PoPs. A token that is good any number of times
+// has no `uses_left`; lists are one entry a line.
 constexpr std::string_view kMigration5 = R"sql(
 CREATE TABLE tokens (
   id TEXT PRIMARY KEY,
@@ -208,11 +208,10 @@ std::int64_t newest_schema_version() {
   return static_cast<std::int64_t>(kMigrations.size());
 }
 
-Result<void> migrate(Database& database) {
+Result<void> check_origin(Database& database) {
   ISOPOP_TRY_ASSIGN(const std::int64_t application, pragma(database, "application_id"));
   ISOPOP_TRY_ASSIGN(const std::int64_t present, pragma(database, "user_version"));
-  ISOPOP_TRY_ASSIGN(const bool empty, is_empty(database));
-  if (!empty && application != kApplicationId) {
+  if (application != kApplicationId) {
     return Error{ErrorCode::kFailedPrecondition, "is a database of some other program"};
   }
   if (present > newest_schema_version()) {
@@ -221,6 +220,20 @@ Result<void> migrate(Database& database) {
                              "{}); run that version, or use another state folder",
                              present, newest_schema_version())};
   }
+  return {};
+}
+
+Result<void> check_schema(Database& database) {
+  ISOPOP_TRY(check_origin(database));
+  ISOPOP_TRY_ASSIGN(const std::int64_t present, pragma(database, "user_version"));
+  if (present == newest_schema_version()) return {};
+  return Error{ErrorCode::kFailedPrecondition, "was written by an older isopop-control"};
+}
+
+Result<void> migrate(Database& database) {
+  ISOPOP_TRY_ASSIGN(const bool empty, is_empty(database));
+  if (!empty) ISOPOP_TRY(check_origin(database));
+  ISOPOP_TRY_ASSIGN(const std::int64_t present, pragma(database, "user_version"));
   for (std::int64_t version = present; version < newest_schema_version(); ++version) {
     ISOPOP_TRY_ASSIGN(Transaction transaction, Transaction::begin(database));
     ISOPOP_TRY(database.execute(std::string(kMigrations.at(static_cast<std::size_t>(version)))));

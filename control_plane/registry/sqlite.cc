@@ -3,12 +3,15 @@
 #include <fmt/format.h>
 #include <sqlite3.h>
 
+#include <system_error>
 #include <utility>
 
 namespace isopop::control {
 namespace {
 
 constexpr int kBusyTimeoutMs = 5'000;
+// Below it, a disk that was full is so still.
+constexpr std::uintmax_t kRoomBytesMin = 1ULL << 20U;
 
 // Integer casts of C macros: SQLITE_TRANSIENT is ((sqlite3_destructor_type)-1).
 sqlite3_destructor_type copied() {
@@ -42,6 +45,21 @@ Error database_error(sqlite3* handle, int result) {
   return Error{code_of(result), fmt::format("database: {}", sqlite3_errmsg(handle))};
 }
 
+Error full_error() {
+  return Error{ErrorCode::kResourceExhausted,
+               "the disk of the control plane's database is full: nothing can be changed until "
+               "there is room again"};
+}
+Error write_error(std::string_view why) {
+  return Error{ErrorCode::kFailedPrecondition,
+               fmt::format("the disk of the control plane's database does not take writes ({}): "
+                           "nothing can be changed until it does",
+                           why)};
+}
+Error read_only_error(const std::string& fault) {
+  return Error{ErrorCode::kFailedPrecondition, fault};
+}
+
 // Reads every page once. Milliseconds for what a control plane holds.
 Result<void> check_integrity(Database& database) {
   ISOPOP_TRY_ASSIGN(Statement check, database.prepare("PRAGMA quick_check(1)"));
@@ -53,9 +71,12 @@ Result<void> check_integrity(Database& database) {
 }  // namespace
 
 Statement::Statement(Statement&& other) noexcept
-    : statement_(std::exchange(other.statement_, nullptr)), stepped_(other.stepped_) {}
+    : database_(other.database_),
+      statement_(std::exchange(other.statement_, nullptr)),
+      stepped_(other.stepped_) {}
 
 Statement& Statement::operator=(Statement&& other) noexcept {
+  std::swap(database_, other.database_);
   std::swap(statement_, other.statement_);
   std::swap(stepped_, other.stepped_);
   return *this;
@@ -106,7 +127,7 @@ Result<bool> Statement::step() {
   const int result = sqlite3_step(statement_);
   if (result == SQLITE_ROW) return true;
   if (result == SQLITE_DONE) return false;
-  const Error error = database_error(sqlite3_db_handle(statement_), result);
+  const Error error = database_->failure(result);
   rewind();
   return error;
 }
@@ -150,11 +171,75 @@ Result<std::unique_ptr<Database>> Database::open(const std::filesystem::path& pa
   if (ready.ok()) return database;
   if (ready.error().code == ErrorCode::kDataLoss) {
     return Error{ErrorCode::kDataLoss,
-                 fmt::format("{} is damaged ({}); put a copy of it back, or move it away (with its "
-                             "-wal and -shm files) to begin with an empty one",
-                             path.string(), ready.error().message)};
+                 fmt::format("{} is damaged ({}); put a backup in its place with `isopop-control "
+                             "--state {} --restore FILE`, or move it away (with its -wal and -shm "
+                             "files) to begin with an empty one",
+                             path.string(), ready.error().message, path.parent_path().string())};
   }
   return ready.error().with_context(path.string());
+}
+
+Result<std::unique_ptr<Database>> Database::open_read_only(const std::filesystem::path& path,
+                                                           std::string why) {
+  sqlite3* handle = nullptr;
+  const int result =
+      sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READONLY | SQLITE_OPEN_NOMUTEX, nullptr);
+  std::unique_ptr<Database> database(new Database(handle));
+  if (result != SQLITE_OK) return database_error(handle, result).with_context(path.string());
+  sqlite3_extended_result_codes(handle, 1);
+  sqlite3_busy_timeout(handle, kBusyTimeoutMs);
+  ISOPOP_TRY(database->execute("PRAGMA trusted_schema = OFF").with_context(path.string()));
+  database->fault_ = std::move(why);
+  database->is_read_only_ = true;
+  return database;
+}
+
+Error Database::failure(int result) {
+  const Error error = database_error(handle_, result);
+  if (is_read_only_) return error;
+  switch (result & 0xff) {
+    case SQLITE_FULL:
+      fault_ = full_error().message;
+      return full_error();
+    case SQLITE_IOERR:
+    case SQLITE_READONLY: {
+      const Error refused = write_error(sqlite3_errmsg(handle_));
+      fault_ = refused.message;
+      return refused;
+    }
+    case SQLITE_CORRUPT:
+    case SQLITE_NOTADB:
+      fault_ = fmt::format(
+          "the control plane's database is damaged ({}): nothing can be changed; "
+          "stop isopop-control and start it with --restore FILE once",
+          sqlite3_errmsg(handle_));
+      is_read_only_ = true;
+      return error;
+    default:
+      return error;
+  }
+}
+
+void Database::committed() {
+  if (!is_read_only_) fault_.clear();
+}
+
+Result<void> Database::probe() {
+  // A log that was larger once takes some writes without room for more.
+  std::error_code error;
+  const std::filesystem::space_info space =
+      std::filesystem::space(sqlite3_db_filename(handle_, "main"), error);
+  if (!error && space.available < kRoomBytesMin) return full_error();
+  ISOPOP_TRY_ASSIGN(Transaction transaction, Transaction::begin(*this));
+  std::int64_t version = 0;
+  {
+    ISOPOP_TRY_ASSIGN(Statement statement, prepare("PRAGMA user_version"));
+    ISOPOP_TRY_ASSIGN(const bool row, statement.step());
+    if (row) version = statement.number(0);
+  }
+  // Written even though it is the same.
+  ISOPOP_TRY(execute(fmt::format("PRAGMA user_version = {}", version)));
+  return transaction.commit();
 }
 
 Database::~Database() {
@@ -166,17 +251,18 @@ Result<Statement> Database::prepare(std::string_view sql) {
   sqlite3_stmt* statement = nullptr;
   const int result = sqlite3_prepare_v3(handle_, sql.data(), static_cast<int>(sql.size()),
                                         SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
-  if (result != SQLITE_OK) return database_error(handle_, result);
-  return Statement(statement);
+  if (result != SQLITE_OK) return failure(result);
+  return Statement(*this, statement);
 }
 
 Result<void> Database::execute(const std::string& sql) {
   const int result = sqlite3_exec(handle_, sql.c_str(), nullptr, nullptr, nullptr);
-  if (result != SQLITE_OK) return database_error(handle_, result);
+  if (result != SQLITE_OK) return failure(result);
   return {};
 }
 
 Result<Transaction> Transaction::begin(Database& database) {
+  if (database.is_read_only_) return read_only_error(database.fault_);
   ISOPOP_TRY(database.execute("BEGIN IMMEDIATE"));
   return Transaction(database);
 }
@@ -191,6 +277,7 @@ Transaction::~Transaction() {
 
 Result<void> Transaction::commit() {
   ISOPOP_TRY(database_->execute("COMMIT"));
+  database_->committed();
   database_ = nullptr;
   return {};
 }

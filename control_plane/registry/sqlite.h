@@ -17,6 +17,8 @@ namespace isopop::control {
 // SQLite with owners and Results: the only code that sees its C interface. Not thread-safe: a
 // database and its statements belong to one thread.
 
+class Database;
+
 // One prepared statement. Bind, step until false, read columns of the present row in between; reset
 // happens by itself when the next binding begins.
 class Statement final {
@@ -45,9 +47,11 @@ class Statement final {
 
  private:
   friend class Database;
-  explicit Statement(sqlite3_stmt* statement) : statement_(statement) {}
+  Statement(Database& database, sqlite3_stmt* statement)
+      : database_(&database), statement_(statement) {}
   void rewind();
 
+  Database* database_;
   sqlite3_stmt* statement_ = nullptr;
   bool stepped_ = false;
 };
@@ -57,6 +61,9 @@ class Database final {
   // Creates the file if there is none. WAL, synchronous=FULL: what was committed survives a kill
   // and a power cut. DATA_LOSS when the file is no database or is damaged.
   [[nodiscard]] static Result<std::unique_ptr<Database>> open(const std::filesystem::path& path);
+  // Neither creates nor changes it, nor looks whether it is whole. `why` is what fault() says.
+  [[nodiscard]] static Result<std::unique_ptr<Database>> open_read_only(
+      const std::filesystem::path& path, std::string why);
   ~Database();
   Database(const Database&) = delete;
   Database& operator=(const Database&) = delete;
@@ -68,15 +75,30 @@ class Database final {
   // One or more statements without parameters and rows.
   [[nodiscard]] Result<void> execute(const std::string& sql);
 
+  // Why nothing can be changed now, for people: the disk is full, it does not take writes, the
+  // database is damaged. Empty when it can. The first two are tried again with every change and end
+  // with one that was committed; the last one stays.
+  [[nodiscard]] const std::string& fault() const { return fault_; }
+  // Writes and commits something that changes nothing, so that fault() is up to date.
+  [[nodiscard]] Result<void> probe();
+
  private:
+  friend class Statement;
+  friend class Transaction;
   explicit Database(sqlite3* handle) : handle_(handle) {}
+  // The error of a call that gave `result`, which may be a fault of the whole database.
+  [[nodiscard]] Error failure(int result);
+  void committed();
 
   sqlite3* handle_;
+  std::string fault_;
+  bool is_read_only_ = false;
 };
 
 // Rolled back by the destructor unless committed.
 class Transaction final {
  public:
+  // FAILED_PRECONDITION, with fault(), when the database cannot be changed.
   [[nodiscard]] static Result<Transaction> begin(Database& database);
   ~Transaction();
   Transaction(const Transaction&) = delete;

@@ -1,9 +1,20 @@
 #include "control_plane/registry/store.h"
 
+#include <chrono>
+
+#include "common/log/log.h"
+
 namespace isopop::control {
+namespace {
+
+constexpr auto kProbeInterval = std::chrono::seconds(1);
+
+}  // namespace
 
 Store::Store(std::unique_ptr<Registry> registry)
-    : registry_(std::move(registry)), thread_([this] { run(); }) {}
+    : registry_(std::move(registry)), fault_(registry_->fault()), thread_([this] { run(); }) {
+  if (!fault_.empty()) log_error("{}", fault_);
+}
 
 Store::~Store() {
   {
@@ -29,17 +40,45 @@ Error Store::busy_error() {
                "the control plane's database cannot keep up; try again in a moment"};
 }
 
+std::string Store::fault() const {
+  const std::lock_guard lock(mutex_);
+  return fault_;
+}
+
 void Store::run() {
   std::unique_lock lock(mutex_);
+  const auto is_due = [this] { return stopping_ || !tasks_.empty(); };
   while (true) {
-    changed_.wait(lock, [this] { return stopping_ || !tasks_.empty(); });
+    if (fault_.empty()) {
+      changed_.wait(lock, is_due);
+    } else if (!changed_.wait_for(lock, kProbeInterval, is_due)) {
+      lock.unlock();
+      registry_->database().probe().ignore("fault() says how it went");
+      lock.lock();
+      note_fault(lock);
+      continue;
+    }
     if (tasks_.empty()) return;
     const Task task = std::move(tasks_.front());
     tasks_.pop_front();
     lock.unlock();
     task(*registry_);
     lock.lock();
+    note_fault(lock);
   }
+}
+
+void Store::note_fault(std::unique_lock<std::mutex>& lock) {
+  const std::string fault = registry_->fault();
+  if (fault == fault_) return;
+  fault_ = fault;
+  lock.unlock();
+  if (fault.empty()) {
+    log_info("the database can be changed again");
+  } else {
+    log_error("{}", fault);
+  }
+  lock.lock();
 }
 
 }  // namespace isopop::control

@@ -6,6 +6,7 @@
 #include <future>
 #include <memory>
 #include <mutex>
+#include <string>
 #include <thread>
 #include <type_traits>
 #include <utility>
@@ -17,7 +18,7 @@ namespace isopop::control {
 
 // The thread the registry lives on, so that nobody else waits for the disk. Thread-safe. Tasks run
 // in the order they were posted; the destructor runs those that are left, so nothing accepted is
-// lost.
+// lost. While the disk is full or takes no writes, it tries once a second whether that is over.
 class Store final {
  public:
   using Task = std::function<void(Registry&)>;
@@ -50,13 +51,18 @@ class Store final {
 
   [[nodiscard]] static Error busy_error();
 
+  // Why nothing can be changed now; empty when it can. As of the last task.
+  [[nodiscard]] std::string fault() const;
+
  private:
   void run();
+  void note_fault(std::unique_lock<std::mutex>& lock);
 
   std::unique_ptr<Registry> registry_;
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Task> tasks_;
+  std::string fault_;
   bool stopping_ = false;
   std::thread thread_;
 };

@@ -255,21 +255,33 @@ grpc::ServerUnaryReactor* ControlService::GetStatus(grpc::CallbackServerContext*
                                                     const v1::GetStatusRequest* /*request*/,
                                                     v1::Status* response) {
   return authorised(*context, Permission::kRead, {}, [&](auto& call, const Actor& /*actor*/) {
-    loop_.post([this, &call, response] {
-      response->set_program_version(program_version());
-      response->set_started_at_ms(to_unix_ms(loop_.started_at()));
-      response->set_workers(loop_.distributor().live().size());
-      std::map<v1::PopState, std::uint64_t> by_state;
-      for (const v1::Pop& pop : loop_.distributor().pops()) ++by_state[pop.state()];
-      response->set_pops_ready(by_state[v1::POP_STATE_READY]);
-      response->set_pops_starting(by_state[v1::POP_STATE_STARTING]);
-      response->set_pops_down(by_state[v1::POP_STATE_DOWN]);
-      for (const std::string& router : loop_.routers()) response->add_router_addresses(router);
-    response->set_relays(loop_.relays().size());
-      response->set_insecure(authorizer_.is_insecure());
+    const auto finish = [this, &call, response] {
+      describe_status(*response);
       call.Finish(grpc::Status::OK);
+    };
+    const bool asked = loop_.store().post([this, response, finish](Registry& registry) {
+      const Result<std::uint64_t> bytes = registry.database_bytes();
+      if (bytes.ok()) response->set_database_bytes(bytes.value());
+      loop_.post(finish);
     });
+    // A control plane that is overloaded has a status all the same.
+    if (!asked) loop_.post(finish);
   });
+}
+
+void ControlService::describe_status(v1::Status& status) {
+  status.set_program_version(program_version());
+  status.set_started_at_ms(to_unix_ms(loop_.started_at()));
+  status.set_workers(loop_.distributor().live().size());
+  std::map<v1::PopState, std::uint64_t> by_state;
+  for (const v1::Pop& pop : loop_.distributor().pops()) ++by_state[pop.state()];
+  status.set_pops_ready(by_state[v1::POP_STATE_READY]);
+  status.set_pops_starting(by_state[v1::POP_STATE_STARTING]);
+  status.set_pops_down(by_state[v1::POP_STATE_DOWN]);
+  for (const std::string& router : loop_.routers()) status.add_router_addresses(router);
+  status.set_relays(loop_.relays().size());
+  status.set_insecure(authorizer_.is_insecure());
+  status.set_read_only(loop_.store().fault());
 }
 
 grpc::ServerWriteReactor<v1::VersionProgress>* ControlService::WatchVersion(

@@ -74,6 +74,8 @@ class ControlService final : public v1::Control::CallbackService {
   // Makes the change, and ends the call once the loop knows of it.
   void change_deployment(grpc::ServerUnaryReactor& call, v1::Deployment& response, Write write,
                          const Change& change);
+  // On the loop.
+  void describe_status(v1::Status& status);
 
   ControlLoop& loop_;
   Deployer& deployer_;
