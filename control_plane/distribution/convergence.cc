@@ -130,13 +130,11 @@ v1::Convergence convergence_of(const Catalog& catalog, const PopTable& pops, Wor
 }
 
 std::vector<WaveAnswers> wave_answers(const Catalog& catalog, const PopTable& pops,
-                                      WorkerIndex worker) {
-  const Plan* plan = catalog.plan(worker);
-  if (plan == nullptr) return {};
-  const std::uint64_t deployment = catalog.rolling(worker)->deployment.number();
-  std::vector<WaveAnswers> waves(plan->waves().size());
+                                      WorkerIndex worker, const Plan& plan,
+                                      std::uint64_t deployment) {
+  std::vector<WaveAnswers> waves(plan.waves().size());
   for (const auto& [id, record] : pops.records()) {
-    WaveAnswers& wave = waves[plan->wave_of(record.pop.identity())];
+    WaveAnswers& wave = waves[plan.wave_of(record.pop.identity())];
     ++wave.known;
     if (!record.session) continue;
     ++wave.connected;

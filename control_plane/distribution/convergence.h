@@ -7,6 +7,7 @@
 #include "common/time/clock.h"
 #include "control_plane/distribution/catalog.h"
 #include "control_plane/distribution/pop_table.h"
+#include "control_plane/rollout/rollout.h"
 #include "isopop/v1/control.pb.h"
 #include "isopop/v1/rollout.pb.h"
 
@@ -31,16 +32,9 @@ namespace isopop::control {
                                              WorkerIndex worker, std::uint64_t deployment,
                                              Instant now);
 
-// A wave of what is on its way.
-struct WaveAnswers {
-  std::uint64_t known = 0;      // PoPs of the wave, connected or not
-  std::uint64_t connected = 0;  // the next two are some of these
-  std::uint64_t acked = 0;
-  std::uint64_t nacked = 0;
-  std::string first_nack;  // "AMS: does not compile"
-};
-// One for each wave of the plan; nothing when nothing is on its way.
+// How PoPs answered to the deployment: one for each wave of its plan.
 [[nodiscard]] std::vector<WaveAnswers> wave_answers(const Catalog& catalog, const PopTable& pops,
-                                                    WorkerIndex worker);
+                                                    WorkerIndex worker, const Plan& plan,
+                                                    std::uint64_t deployment);
 
 }  // namespace isopop::control

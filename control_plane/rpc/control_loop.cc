@@ -1,8 +1,10 @@
 #include "control_plane/rpc/control_loop.h"
 
 #include <optional>
+#include <utility>
 
 #include "common/log/log.h"
+#include "control_plane/rpc/publish.h"
 
 namespace isopop::control {
 namespace {
@@ -11,6 +13,21 @@ constexpr auto kTickInterval = std::chrono::milliseconds(250);
 // PoPs reconnect within 5 s (common/rpc); twice that.
 constexpr auto kSettleTimeout = std::chrono::seconds(10);
 constexpr auto kRememberInterval = std::chrono::seconds(1);
+
+// On the store's thread. People may have paused, ended or replaced it since it was asked for.
+Result<void> carry_out(Registry& registry, const DeploymentChange& change) {
+  ISOPOP_TRY_ASSIGN(const CurrentWorker now, registry.current(change.worker));
+  const bool is_same = now.rolling && now.rolling->number() == change.number;
+  const bool is_abort = change.state == v1::DEPLOYMENT_STATE_ABORTED;
+  const bool is_next = change.state != v1::DEPLOYMENT_STATE_ROLLING_OUT ||
+                       (is_same && now.rolling->wave() + 1 == change.wave);
+  if (!is_same ||
+      (!is_abort && (now.rolling->state() != v1::DEPLOYMENT_STATE_ROLLING_OUT || !is_next))) {
+    return Error{ErrorCode::kFailedPrecondition, "it was changed meanwhile"};
+  }
+  ISOPOP_TRY(registry.set_deployment_state(change, control_plane_actor()));
+  return {};
+}
 
 }  // namespace
 
@@ -22,18 +39,22 @@ ControlLoop::ControlLoop(asio::io_context& io, const Clock& clock, Store& store,
       metrics_(metrics),
       timer_(io),
       distributor_(clock),
+      rollouts_(clock, distributor_,
+                {.change = [this](const DeploymentChange& change,
+                                  auto done) { change_rollout(change, std::move(done)); },
+                 .read = [this](const std::string& worker, std::uint64_t number,
+                                auto done) { read_deployment(worker, number, std::move(done)); }}),
       leases_(clock),
       started_at_(clock.wall_now()),
       settle_deadline_(clock.now() + kSettleTimeout),
-      remembered_at_(clock.now()) {}
+      remembered_at_(clock.now()) {
+  distributor_.add_sink(rollouts_);
+}
 
 Result<void> ControlLoop::load() {
   ISOPOP_TRY_ASSIGN(const std::vector<CurrentWorker> workers,
                     store_.call([](Registry& registry) { return registry.all_current(); }));
-  for (const CurrentWorker& worker : workers) {
-    if (!worker.base) continue;
-    distributor_.set_live(worker.versions.at(worker.base->shares(0).number()), clock_.now());
-  }
+  for (const CurrentWorker& worker : workers) rollouts_.worker_is(worker, std::nullopt);
   ISOPOP_TRY_ASSIGN(awaited_pops_,
                     store_.call([](Registry& registry) { return registry.known_pops(); }));
   remembered_pops_ = awaited_pops_;
@@ -54,7 +75,10 @@ void ControlLoop::start_ticking() {
 
 void ControlLoop::tick() {
   distributor_.tick();
+  // Before that, a PoP that is not back yet would seem to be no part of its wave.
+  if (settled_) rollouts_.tick();
   apply_effects();
+  for (Watcher* watcher : std::set<Watcher*>(watchers_)) watcher->ticked();
   if (!settled_ && clock_.now() >= settle_deadline_) {
     log_warning("{} PoPs that were connected before the restart did not come back",
                 awaited_pops_.size());
@@ -85,6 +109,40 @@ void ControlLoop::close_stream(Distributor::SessionId id) {
   // At shutdown every stream ends; that says nothing about the PoPs.
   if (shutting_down_) return;
   distributor_.disconnected(id);
+  apply_effects();
+}
+
+void ControlLoop::worker_is(const CurrentWorker& now, Instant committed_at) {
+  rollouts_.worker_is(now, committed_at);
+  apply_effects();
+}
+
+void ControlLoop::change_rollout(const DeploymentChange& change,
+                                 std::function<void(Result<void>)> done) {
+  const bool taken = store_.post([this, change, done](Registry& registry) {
+    Result<void> changed = carry_out(registry, change);
+    // Also when it was not: what the loop goes by is then not what is on disk.
+    publish(*this, registry, change.worker);
+    post([done, changed = std::move(changed)] { done(changed); });
+  });
+  if (!taken) post([done] { done(Store::busy_error()); });
+}
+
+void ControlLoop::read_deployment(const std::string& worker, std::uint64_t number,
+                                  std::function<void(Result<v1::Deployment>)> done) {
+  const bool taken = store_.post([this, worker, number, done](Registry& registry) {
+    post([done, found = registry.deployment(worker, number)] { done(found); });
+  });
+  if (!taken) post([done] { done(Store::busy_error()); });
+}
+
+void ControlLoop::set_secrets(const std::string& worker, std::vector<ScopedSecret> secrets) {
+  distributor_.set_secrets(worker, std::move(secrets));
+  apply_effects();
+}
+
+void ControlLoop::cut_off(const std::string& pop, const std::string& reason) {
+  distributor_.cut_off(pop, reason);
   apply_effects();
 }
 

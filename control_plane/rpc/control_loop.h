@@ -8,6 +8,7 @@
 #include <set>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "common/event_loop/asio.h"
 #include "common/metrics/metrics_registry.h"
@@ -16,6 +17,7 @@
 #include "control_plane/distribution/pop_leases.h"
 #include "control_plane/registry/store.h"
 #include "control_plane/rpc/pop_link.h"
+#include "control_plane/rpc/rollout_board.h"
 
 namespace isopop::control {
 
@@ -26,6 +28,7 @@ class Watcher {
   virtual void pops_changed(const std::set<std::string>& ids) = 0;
   virtual void pops_settled() = 0;
   virtual void worker_changed(const std::string& worker) = 0;
+  virtual void ticked() {}  // a few times a second
   virtual void shut_down() = 0;
 };
 
@@ -49,6 +52,7 @@ class ControlLoop final {
   }
 
   [[nodiscard]] Distributor& distributor() { return distributor_; }
+  [[nodiscard]] const RolloutBoard& rollouts() const { return rollouts_; }
   [[nodiscard]] PopLeases& leases() { return leases_; }
   [[nodiscard]] Store& store() { return store_; }
   [[nodiscard]] bool is_shutting_down() const { return shutting_down_; }
@@ -58,7 +62,12 @@ class ControlLoop final {
   [[nodiscard]] Distributor::SessionId open_stream(const StreamOrigin& origin, PopLink& link);
   void close_stream(Distributor::SessionId id);
 
-  // As the distributor's, and woken.
+  // What the registry has of a worker from now on; `committed_at`: what is new in it. In the order
+  // of commits, so posted from the store's thread (publish.h).
+  void worker_is(const CurrentWorker& now, Instant committed_at);
+  // As the distributor's, carried out at once.
+  void set_secrets(const std::string& worker, std::vector<ScopedSecret> secrets);
+  void cut_off(const std::string& pop, const std::string& reason);
   [[nodiscard]] bool post_to_pop(const std::string& pop, const v1::ControlMessage& message);
   std::size_t post_to_all(const v1::ControlMessage& message);
 
@@ -88,6 +97,9 @@ class ControlLoop final {
 
  private:
   void tick();
+  void change_rollout(const DeploymentChange& change, std::function<void(Result<void>)> done);
+  void read_deployment(const std::string& worker, std::uint64_t number,
+                       std::function<void(Result<v1::Deployment>)> done);
   void tell_leases(const std::set<std::string>& pops);
   void settle_if_complete();
   void remember_pops();
@@ -98,6 +110,7 @@ class ControlLoop final {
   MetricsRegistry& metrics_;
   asio::steady_timer timer_;
   Distributor distributor_;
+  RolloutBoard rollouts_;
   PopLeases leases_;
   std::map<Distributor::SessionId, PopLink*> links_;
   std::set<Watcher*> watchers_;

@@ -14,14 +14,8 @@ void publish(ControlLoop& loop, Registry& registry, const std::string& worker) {
               now.error().message);
     return;
   }
-  loop.post([&loop, committed_at, now = std::move(now).value()] {
-    if (now.base) {
-      loop.distributor().set_live(now.versions.at(now.base->shares(0).number()), committed_at);
-    } else if (!now.rolling) {
-      loop.distributor().remove(now.worker);
-    }
-    loop.apply_effects();
-  });
+  loop.post(
+      [&loop, committed_at, now = std::move(now).value()] { loop.worker_is(now, committed_at); });
 }
 
 }  // namespace isopop::control
