@@ -68,7 +68,7 @@ Result<void> AccessTable::add(const Token& token) {
           "INSERT INTO tokens VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"));
   insert.bind(1, token.id)
       .bind(2, token.name)
-      .bind(3, to_string(token.role))
+      .bind(3, role_name(token.role))
       .bind(4, join(token.workers, "\n"))
       .bind(5, join(token.ids, "\n"))
       .bind(6, token.sha256)

@@ -25,7 +25,7 @@ Result<void> check_deployer(const Caller& caller, std::string_view worker) {
 
 }  // namespace
 
-std::string_view to_string(Role role) {
+std::string_view role_name(Role role) {
   switch (role) {
     case Role::kReader:
       return "reader";
@@ -41,7 +41,7 @@ std::string_view to_string(Role role) {
 
 std::optional<Role> parse_role(std::string_view text) {
   for (const Role role : {Role::kReader, Role::kDeployer, Role::kAdmin, Role::kJoin}) {
-    if (to_string(role) == text) return role;
+    if (role_name(role) == text) return role;
   }
   return std::nullopt;
 }
@@ -67,7 +67,7 @@ Result<void> check_permission(const Caller& caller, Permission permission,
     case Permission::kAdmin:
       if (caller.role == Role::kAdmin) return {};
       return denied(
-          fmt::format("{} is a {}; this takes an admin's token", name, to_string(caller.role)));
+          fmt::format("{} is a {}; this takes an admin's token", name, role_name(caller.role)));
   }
   return denied("unknown permission");
 }

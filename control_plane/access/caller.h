@@ -16,7 +16,7 @@ namespace isopop::control {
 // good for enrolment and nothing else.
 enum class Role { kReader, kDeployer, kAdmin, kJoin };
 
-[[nodiscard]] std::string_view to_string(Role role);  // "reader", …
+[[nodiscard]] std::string_view role_name(Role role);  // "reader", …
 [[nodiscard]] std::optional<Role> parse_role(std::string_view text);
 
 // Who is calling, once that is known.

@@ -18,11 +18,14 @@ constexpr std::uint64_t kFileBytesMax = 64ULL << 10U;
 constexpr std::string_view kAdminToken = "admin.token";
 constexpr std::string_view kJoinToken = "join.token";
 
-std::vector<std::string_view> files_of(PkiFolder::Authority authority) {
-  std::vector<std::string_view> names = {"bundle.key", "secrets.key", kAdminToken, kJoinToken};
-  if (authority == PkiFolder::Authority::kOwn) {
-    names.insert(names.end(), {"ca.crt", "ca.key"});
-  }
+// Those of a folder with an authority of its own, and those of every folder.
+const std::vector<std::string_view>& authority_files() {
+  static const std::vector<std::string_view> names = {"ca.crt", "ca.key"};
+  return names;
+}
+const std::vector<std::string_view>& key_files() {
+  static const std::vector<std::string_view> names = {"bundle.key", "secrets.key", kAdminToken,
+                                                      kJoinToken};
   return names;
 }
 
@@ -31,15 +34,18 @@ bool is_there(const std::filesystem::path& file) {
   return std::filesystem::exists(file, ignored);
 }
 
-// All of it or none of it.
-Result<void> check_whole(const std::filesystem::path& path, PkiFolder::Authority authority) {
-  const std::vector<std::string_view> names = files_of(authority);
+bool has_any(const std::filesystem::path& path, const std::vector<std::string_view>& names) {
+  return std::any_of(names.begin(), names.end(),
+                     [&path](std::string_view name) { return is_there(path / name); });
+}
+
+// All of them or none of them.
+Result<void> check_whole(const std::filesystem::path& path,
+                         const std::vector<std::string_view>& names) {
   const auto missing = std::find_if(names.begin(), names.end(), [&path](std::string_view name) {
     return !is_there(path / name);
   });
-  const bool has_some = std::any_of(
-      names.begin(), names.end(), [&path](std::string_view name) { return is_there(path / name); });
-  if (missing == names.end() || !has_some) return {};
+  if (missing == names.end() || !has_any(path, names)) return {};
   return Error{ErrorCode::kFailedPrecondition,
                fmt::format("{0} is missing in {1}: put it back, or give an empty folder for a new "
                            "network",
@@ -72,19 +78,28 @@ Result<std::string> load_or_create_token(const std::filesystem::path& file) {
 
 Result<PkiFolder> PkiFolder::open_or_create(const std::filesystem::path& path, Authority authority,
                                             WallTime now) {
-  ISOPOP_TRY(check_whole(path, authority));
-  const bool is_new = !is_there(path / "bundle.key");
-  if (is_new) ISOPOP_TRY(create_private_folder(path));
+  ISOPOP_TRY(check_whole(path, key_files()));
+  if (!has_any(path, key_files())) {
+    if (has_any(path, authority_files())) {
+      return Error{ErrorCode::kFailedPrecondition,
+                   fmt::format("bundle.key is missing in {}: put it back, or give an empty folder "
+                               "for a new network",
+                               path.string())};
+    }
+    ISOPOP_TRY(create_private_folder(path));
+  }
   std::optional<pki::CertificateAuthority> ca;
   if (authority == Authority::kOwn) {
-    ISOPOP_TRY_ASSIGN(pki::CertificateAuthority own,
-                      is_new ? create_authority(path, now) : load_authority(path));
+    ISOPOP_TRY(check_whole(path, authority_files()));
+    // A folder may have been without, with somebody else's CA or none.
+    ISOPOP_TRY_ASSIGN(pki::CertificateAuthority own, has_any(path, authority_files())
+                                                         ? load_authority(path)
+                                                         : create_authority(path, now));
     ca.emplace(std::move(own));
   }
   ISOPOP_TRY_ASSIGN(pki::SealKey secrets_key, pki::SealKey::load_or_create(path / "secrets.key"));
   ISOPOP_TRY_ASSIGN(std::string admin_token, load_or_create_token(path / kAdminToken));
   ISOPOP_TRY_ASSIGN(std::string join_token, load_or_create_token(path / kJoinToken));
-  // Last: its presence says that the folder is whole, but for a foreign one that lacks the CA.
   ISOPOP_TRY_ASSIGN(pki::SigningKey bundle_key,
                     pki::SigningKey::load_or_create(path / "bundle.key"));
   return PkiFolder{.path = path,

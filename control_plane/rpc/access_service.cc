@@ -60,7 +60,7 @@ v1::Token to_proto(const Token& token) {
   v1::Token proto;
   proto.set_id(token.id);
   proto.set_name(token.name);
-  proto.set_role(std::string(to_string(token.role)));
+  proto.set_role(std::string(role_name(token.role)));
   for (const std::string& pattern : token.workers) proto.add_workers(pattern);
   for (const std::string& pattern : token.ids) proto.add_ids(pattern);
   proto.set_created_at_ms(token.created_at_ms);
@@ -81,7 +81,7 @@ Result<void> fill(AccessBook& book, AccessTable& table) {
 }
 
 std::string describe(const Token& token) {
-  nlohmann::ordered_json detail = {{"name", token.name}, {"role", to_string(token.role)}};
+  nlohmann::ordered_json detail = {{"name", token.name}, {"role", role_name(token.role)}};
   if (!token.workers.empty()) detail["workers"] = token.workers;
   if (!token.ids.empty()) detail["ids"] = token.ids;
   if (token.expires_at_ms != 0) detail["expires_at_ms"] = token.expires_at_ms;
@@ -282,7 +282,7 @@ grpc::ServerUnaryReactor* AccessService::WhoAmI(grpc::CallbackServerContext* con
   if (!caller.ok()) return refuse_call(*context, caller.error());
   response->set_actor(caller.value().actor.name);
   response->set_role(
-      std::string(caller.value().program ? "program" : to_string(caller.value().role)));
+      std::string(caller.value().program ? "program" : role_name(caller.value().role)));
   for (const std::string& pattern : caller.value().workers) response->add_workers(pattern);
   response->set_insecure(caller.value().is_anonymous);
   grpc::ServerUnaryReactor* call = context->DefaultReactor();
@@ -299,7 +299,7 @@ Result<void> load_access(Store& store, AccessBook& book, const Clock& clock,
     ISOPOP_TRY_ASSIGN(Transaction transaction, Transaction::begin(database));
     for (const auto& [role, text] :
          {std::pair(Role::kAdmin, &admin_token), std::pair(Role::kJoin, &join_token)}) {
-      Token token{.name = std::string(to_string(role)), .role = role};
+      Token token{.name = std::string(role_name(role)), .role = role};
       set_text(token, *text);
       const bool is_there = std::any_of(present.begin(), present.end(),
                                         [&token](const Token& it) { return it.id == token.id; });

@@ -11,6 +11,7 @@
 #include "common/rpc/rpc.h"
 #include "control_plane/access/access_table.h"
 #include "control_plane/audit/audit_log.h"
+#include "control_plane/rpc/behalf.h"
 #include "control_plane/rpc/refusal.h"
 
 namespace isopop::control {
@@ -93,13 +94,31 @@ grpc::ServerUnaryReactor* IdentityService::Renew(grpc::CallbackServerContext* co
     return refuse_call(*context, Error{ErrorCode::kPermissionDenied,
                                        "only a program with a certificate can renew one"});
   }
-  Result<v1::Credentials> credentials = issue(*caller.value().program, request->csr());
+  const Result<pki::ProgramIdentity> renewing = renewing_program(*context, *caller.value().program);
+  if (!renewing.ok()) return refuse_call(*context, renewing.error());
+  Result<v1::Credentials> credentials = issue(renewing.value(), request->csr());
   if (!credentials.ok()) return refuse_call(*context, credentials.error());
-  log_debug("the certificate of {} was renewed", caller.value().actor.name);
+  log_debug("the certificate of {} was renewed", renewing.value().name());
   *response = std::move(credentials).value();
   grpc::ServerUnaryReactor* call = context->DefaultReactor();
   call->Finish(grpc::Status::OK);
   return call;
+}
+
+// The caller, or the PoP whose certificate a relay has seen.
+Result<pki::ProgramIdentity> IdentityService::renewing_program(
+    const grpc::CallbackServerContext& context, const pki::ProgramIdentity& caller) const {
+  const auto said = context.client_metadata().find(kOnBehalfOf);
+  if (said == context.client_metadata().end()) return caller;
+  ISOPOP_TRY_ASSIGN(const pki::ProgramIdentity identity,
+                    pki::parse_identity({said->second.data(), said->second.size()}));
+  if (caller.kind != "relay" || identity.kind != "pop") {
+    return Error{ErrorCode::kPermissionDenied,
+                 fmt::format("{} cannot renew the certificate of {}", caller.name(),
+                             identity.name())};
+  }
+  ISOPOP_TRY(book_.program(identity));
+  return identity;
 }
 
 Result<v1::Credentials> IdentityService::issue(const pki::ProgramIdentity& identity,

@@ -4,7 +4,7 @@
 #include <string>
 
 #include "common/result/result.h"
-#include "common/rpc/tls_files.h"
+#include "control_plane/server/security.h"
 
 namespace isopop::control {
 
@@ -13,7 +13,7 @@ struct ControlPlaneOptions {
   std::string http_listen = "127.0.0.1:7071";
   std::filesystem::path state = ".isopop";
   std::filesystem::path executor;  // empty: beside this program
-  rpc::TlsFiles tls;
+  SecurityOptions security;
 };
 
 // Runs until SIGTERM or SIGINT, then ends the streams and returns within 5 s.

@@ -22,7 +22,8 @@ void add_common_arguments(ProcessSpec& process, const StateFolder& state,
 ProcessSpec control_spec(const AddressBlock& block, const LaunchSettings& settings) {
   return {.name = "control",
           .program = settings.programs / "isopop-control",
-          .arguments = {"--listen", block.control_rpc(), "--http-listen", block.control_http()}};
+          .arguments = {"--listen", block.control_rpc(), "--http-listen", block.control_http(),
+                        "--insecure"}};
 }
 
 ProcessSpec router_spec(const Topology& topology, const AddressBlock& block,

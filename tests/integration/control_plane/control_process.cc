@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <csignal>
 #include <utility>
 
@@ -20,6 +21,12 @@ void ControlProcess::start(const std::vector<std::string>& more_arguments) {
   std::vector<std::string> arguments = {"--state",     state().string(), "--listen",
                                         "127.0.0.1:0", "--http-listen",  "127.0.0.1:0"};
   arguments.insert(arguments.end(), more_arguments.begin(), more_arguments.end());
+  const auto says_who_may = [](const std::string& argument) {
+    return argument == "--pki" || argument == "--tls-cert";
+  };
+  if (std::none_of(arguments.begin(), arguments.end(), says_who_may)) {
+    arguments.emplace_back("--insecure");
+  }
   Result<Child> child =
       isopop::test::start_server("isopop-control", arguments, folder_.path() / "control.log");
   ASSERT_TRUE(child.ok()) << child.error().message;

@@ -17,7 +17,8 @@ class ControlProcess final {
  public:
   ControlProcess();
 
-  // Starts it and waits until it listens; the second time on the same state.
+  // Starts it and waits until it listens; the second time on the same state. Without --pki or
+  // --tls-cert it is --insecure.
   void start(const std::vector<std::string>& more_arguments = {});
   // Signals and waits; how it ended.
   ExitStatus stop(int signal);
