@@ -36,6 +36,8 @@ class IdentityService final : public v1::Identity::CallbackService {
                                   v1::Credentials* response) override;
 
  private:
+  [[nodiscard]] Result<pki::ProgramIdentity> renewing_program(
+      const grpc::CallbackServerContext& context, const pki::ProgramIdentity& caller) const;
   [[nodiscard]] Result<v1::Credentials> issue(const pki::ProgramIdentity& identity,
                                               const std::string& csr) const;
   // On the store's thread.
