@@ -65,14 +65,6 @@ Result<v1::WorkerLimits> read_limits(const ConfigNode& node) {
   return limits;
 }
 
-// All properties of `env` share their rules and their names.
-Result<void> check_binding_names(const ConfigNode& node, v1::WorkerSettings settings) {
-  for (const v1::KvBinding& binding : settings.kv()) {
-    settings.add_variables()->set_name(binding.name());
-  }
-  return at_node(node, check_settings(settings));
-}
-
 Result<void> read_kv(const ConfigNode& node, v1::WorkerSettings& settings) {
   ISOPOP_TRY_ASSIGN(const auto entries, node.as_map());
   for (const auto& [name, space] : entries) {
@@ -81,7 +73,7 @@ Result<void> read_kv(const ConfigNode& node, v1::WorkerSettings& settings) {
     ISOPOP_TRY_ASSIGN(*binding.mutable_namespace_(), space.as_string());
     ISOPOP_TRY(at_node(space, check_kv_namespace_name(binding.namespace_())));
   }
-  return check_binding_names(node, settings);
+  return at_node(node, check_settings(settings));
 }
 
 Result<v1::RolloutPlan> read_rollout(const ConfigNode& node) {

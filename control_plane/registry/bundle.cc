@@ -19,6 +19,7 @@ namespace {
 constexpr int kVariablesMax = 128;
 constexpr std::size_t kVariableNameBytesMax = 128;
 constexpr std::size_t kVariableBytesMax = 64 * 1024;
+constexpr int kKvBindingsMax = 32;
 
 Result<void> check_size(const v1::Bundle& bundle, const BundleLimits& limits) {
   if (bundle.modules().empty()) return invalid_argument("the worker has no module");
@@ -161,6 +162,21 @@ Result<void> check_settings(const v1::WorkerSettings& settings) {
       return invalid_argument(fmt::format("variable {}: given twice", variable.name()));
     }
   }
+  if (settings.kv_size() > kKvBindingsMax) {
+    return invalid_argument(
+        fmt::format("{} KV bindings; a worker may have {}", settings.kv_size(), kKvBindingsMax));
+  }
+  for (const v1::KvBinding& binding : settings.kv()) {
+    if (!is_identifier(binding.name())) {
+      return invalid_argument(fmt::format(
+          "KV binding {}: the name must be a JavaScript identifier of at most {} letters",
+          in_quotes(binding.name()), kVariableNameBytesMax));
+    }
+    if (!names.insert(binding.name()).second) {
+      return invalid_argument(fmt::format(
+          "KV binding {}: there is a variable or binding of that name already", binding.name()));
+    }
+  }
   return {};
 }
 
@@ -176,6 +192,9 @@ std::string canonical_settings(const v1::WorkerSettings& settings) {
   auto& variables = *canonical.mutable_variables();
   std::sort(variables.begin(), variables.end(),
             [](const v1::Variable& a, const v1::Variable& b) { return a.name() < b.name(); });
+  auto& bindings = *canonical.mutable_kv();
+  std::sort(bindings.begin(), bindings.end(),
+            [](const v1::KvBinding& a, const v1::KvBinding& b) { return a.name() < b.name(); });
   return serialise_deterministically(canonical);
 }
 

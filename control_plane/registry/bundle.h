@@ -39,7 +39,8 @@ struct CanonicalBundle {
 // characters.
 [[nodiscard]] Result<void> check_module_name(std::string_view name, const BundleLimits& limits);
 
-// Variables have JavaScript property names, each once, and JSON ones parse. Limits are in range.
+// Variables and KV bindings have JavaScript property names, each once, and JSON variables parse.
+// Limits are in range. Whether the namespaces are there is another's question.
 [[nodiscard]] Result<void> check_settings(const v1::WorkerSettings& settings);
 
 // `limits` as the worker's own settings have them: its script limit takes the place of the default.

@@ -5,6 +5,7 @@
 
 #include <initializer_list>
 #include <string>
+#include <vector>
 
 #include "common/hash/hash.h"
 
@@ -109,6 +110,24 @@ TEST(Settings, WantIdentifiersAndJson) {
   EXPECT_FALSE(check_settings(settings_with("", "1")).ok());
   EXPECT_FALSE(check_settings(settings_with("a-b", "1")).ok());
   EXPECT_FALSE(check_settings(settings_with("A", "{")).ok());
+}
+
+TEST(Settings, KvBindingsArePropertiesOfEnvToo) {
+  const auto bound_to = [](const std::vector<std::string>& names) {
+    v1::WorkerSettings settings = settings_with("TAKEN", "1");
+    for (const std::string& name : names) {
+      v1::KvBinding& binding = *settings.add_kv();
+      binding.set_name(name);
+      binding.set_namespace_("shop");
+    }
+    return settings;
+  };
+  EXPECT_TRUE(check_settings(bound_to({"A", "B_1"})).ok());
+  EXPECT_FALSE(check_settings(bound_to({"a-b"})).ok());
+  EXPECT_FALSE(check_settings(bound_to({"A", "A"})).ok());
+  EXPECT_FALSE(check_settings(bound_to({"TAKEN"})).ok());
+  EXPECT_FALSE(check_settings(bound_to(std::vector<std::string>(33, "A"))).ok());
+  EXPECT_EQ(canonical_settings(bound_to({"A", "B"})), canonical_settings(bound_to({"B", "A"})));
 }
 
 TEST(Settings, OrderOfVariablesDoesNotMatter) {

@@ -51,7 +51,7 @@ class HeldUpstream final : public KvUpstream {
   v1::KvWriteRequest::Write written;
 };
 
-class KvCallTest : public ::testing::Test, protected SubresponseSink {
+class KvCallTest : public ::testing::Test, public SubresponseSink {
  protected:
   [[nodiscard]] bool is_under_way(std::uint32_t, std::uint32_t) const override {
     return is_under_way_;
