@@ -9,6 +9,7 @@ namespace isopop::control::cli {
 class CommandLine;
 
 // popctl's commands, one file a group: each function adds its own to the command line.
+void add_backup_commands(CommandLine& line);
 void add_completion_commands(CommandLine& line);
 void add_context_commands(CommandLine& line);
 void add_deploy_commands(CommandLine& line);
@@ -17,6 +18,7 @@ void add_invoke_commands(CommandLine& line);
 void add_pop_commands(CommandLine& line);
 void add_rollout_commands(CommandLine& line);
 void add_status_commands(CommandLine& line);
+void add_telemetry_commands(CommandLine& line);
 void add_version_commands(CommandLine& line);
 void add_worker_commands(CommandLine& line);
 

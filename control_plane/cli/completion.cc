@@ -46,11 +46,11 @@ std::vector<Flag> flags_of(const CLI::App& app) {
 void collect(const CLI::App& app, const std::string& path, const std::vector<Flag>& above,
              std::vector<Node>& nodes) {
   Node node{.path = path, .commands = commands_of(app), .flags = flags_of(app)};
-  // --help is everybody's own.
+  // --help is everybody's own, --version is nobody's below.
   for (const Flag& flag : above) {
     const bool is_own = std::any_of(node.flags.begin(), node.flags.end(),
                                     [&flag](const Flag& own) { return own.names == flag.names; });
-    if (!is_own) node.flags.push_back(flag);
+    if (!is_own && flag.names.back() != "--version") node.flags.push_back(flag);
   }
   nodes.push_back(node);
   for (const CLI::App* command : node.commands) {

@@ -84,7 +84,7 @@ Error ControlClient::describe(const grpc::Status& status) const {
 }
 
 Result<void> ControlClient::outcome_of(const grpc::Status& status) const {
-  if (status.ok()) return {};
+  if (status.ok() || status.error_code() == grpc::StatusCode::CANCELLED) return {};
   // Here the deadline is the caller's own, not the control plane's fault.
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED) return rpc::to_error(status);
   return describe(status);

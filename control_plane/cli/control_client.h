@@ -12,6 +12,7 @@
 
 #include "common/result/result.h"
 #include "common/rpc/tls_files.h"
+#include "control_plane/cli/interrupt.h"
 #include "isopop/v1/control.grpc.pb.h"
 
 namespace isopop::control::cli {
@@ -70,14 +71,22 @@ class ControlClient final {
     prepare(context, timeout);
     Stub stub(channel_);
     const auto reader = (stub.*method)(&context, request);
-    Response message;
-    while (reader->Read(&message)) {
-      if (on_message(message) == Next::kGoOn) continue;
-      context.TryCancel();
-      static_cast<void>(reader->Finish());
-      return {};
-    }
-    return outcome_of(reader->Finish());
+    return read_all(*reader, context, on_message);
+  }
+
+  // The same until the stream ends, or somebody presses Ctrl-C, which is no error.
+  template <typename Stub, typename Request, typename Response>
+  [[nodiscard]] Result<void> stream_until_interrupted(
+      std::unique_ptr<grpc::ClientReader<Response>> (Stub::*method)(grpc::ClientContext*,
+                                                                    const Request&),
+      const std::type_identity_t<Request>& request,
+      const std::type_identity_t<std::function<Next(const Response&)>>& on_message) {
+    grpc::ClientContext context;
+    prepare(context, kNoTimeout);
+    Stub stub(channel_);
+    const auto reader = (stub.*method)(&context, request);
+    const InterruptWatch watch([&context] { context.TryCancel(); });
+    return read_all(*reader, context, on_message);
   }
 
   using Deployed = std::variant<v1::DeployResponse, CallError>;
@@ -89,7 +98,19 @@ class ControlClient final {
   ControlClient(std::string address, std::string token, std::shared_ptr<grpc::Channel> channel);
   void prepare(grpc::ClientContext& context, std::chrono::nanoseconds timeout) const;
   [[nodiscard]] Error describe(const grpc::Status& status) const;
-  // Of a stream that ended by itself.
+  template <typename Response>
+  [[nodiscard]] Result<void> read_all(
+      grpc::ClientReader<Response>& reader, grpc::ClientContext& context,
+      const std::type_identity_t<std::function<Next(const Response&)>>& on_message) const {
+    Response message;
+    while (reader.Read(&message)) {
+      if (on_message(message) == Next::kGoOn) continue;
+      context.TryCancel();
+      break;
+    }
+    return outcome_of(reader.Finish());
+  }
+  // Of a stream; that it was cancelled here is no error.
   [[nodiscard]] Result<void> outcome_of(const grpc::Status& status) const;
 
   std::string address_;

@@ -24,6 +24,17 @@ std::string state_name(v1::PopState state) {
   }
 }
 
+std::string service_name(v1::PopService service) {
+  switch (service) {
+    case v1::POP_SERVICE_DRAINED:
+      return "drained";
+    case v1::POP_SERVICE_FAILED:
+      return "failed";
+    default:
+      return "";
+  }
+}
+
 std::string isolation_name(v1::Isolation isolation) {
   switch (isolation) {
     case v1::ISOLATION_PRISTINE:
@@ -69,6 +80,20 @@ nlohmann::ordered_json to_json(const v1::WorkerVersion& version) {
           {"tag", version.tag()}};
 }
 
+// The times of its invalidations are for the report, not for people.
+nlohmann::ordered_json to_json(const v1::KvFigures& kv) {
+  return {{"hits", kv.hits()},
+          {"misses", kv.misses()},
+          {"joined", kv.joined()},
+          {"writes", kv.writes()},
+          {"invalidations", kv.invalidations()}};
+}
+
+nlohmann::ordered_json time_or_null(std::int64_t unix_ms) {
+  return unix_ms == 0 ? nlohmann::ordered_json()
+                      : nlohmann::ordered_json(format_rfc3339(from_unix_ms(unix_ms)));
+}
+
 nlohmann::ordered_json to_json(const v1::SandboxReport& report) {
   nlohmann::ordered_json measures = nlohmann::ordered_json::array();
   for (const v1::SandboxMeasure& measure : report.measures()) {
@@ -92,12 +117,21 @@ nlohmann::ordered_json to_json(const v1::Pop& pop) {
           {"lon", identity.longitude_deg()},
           {"http_address", pop.http_address()},
           {"state", state_name(pop.state())},
+          {"service", service_name(pop.service())},
           {"workers", workers},
           {"program_version", pop.program_version()},
           {"executors", pop.executors()},
           {"requests", pop.requests()},
           {"errors", pop.errors()},
-          {"sandbox", to_json(pop.sandbox())}};
+          {"sandbox", to_json(pop.sandbox())},
+          {"host", pop.host()},
+          {"relay", pop.relay()},
+          {"problems", std::vector<std::string>(pop.problems().begin(), pop.problems().end())},
+          {"clock_skew_ms", pop.clock_skew_ms()},
+          {"memory_bytes", pop.memory_bytes()},
+          {"connected_at", time_or_null(pop.connected_at_ms())},
+          {"last_heartbeat", time_or_null(pop.last_heartbeat_ms())},
+          {"kv", to_json(pop.kv())}};
 }
 
 nlohmann::ordered_json sandbox_of_all(const v1::ListPopsResponse& pops) {

@@ -29,7 +29,9 @@ int run(int argc, char** argv) {
   add_worker_commands(line);
   add_invoke_commands(line);
   add_pop_commands(line);
+  add_telemetry_commands(line);
   add_status_commands(line);
+  add_backup_commands(line);
   add_context_commands(line);
   add_completion_commands(line);
   return line.run(argc, argv);

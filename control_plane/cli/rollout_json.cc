@@ -2,19 +2,14 @@
 
 #include <vector>
 
-#include "common/time/clock.h"
 #include "control_plane/cli/arguments.h"
+#include "control_plane/cli/json.h"
 #include "control_plane/cli/terminal.h"
 
 namespace isopop::control::cli {
 namespace {
 
 using Json = nlohmann::ordered_json;
-
-// A moment that may not have come.
-Json time_or_null(std::int64_t unix_ms) {
-  return unix_ms == 0 ? Json() : Json(format_rfc3339(from_unix_ms(unix_ms)));
-}
 
 }  // namespace
 
