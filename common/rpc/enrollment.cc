@@ -30,9 +30,6 @@ constexpr std::chrono::seconds kCallTimeout{15};
 // together are not renewed together, up to a tenth earlier.
 constexpr double kRenewAfter = 2.0 / 3.0;
 constexpr double kRenewJitter = 0.1;
-// The join folder is looked at so often for another CA: a network that was made anew.
-constexpr milliseconds kLookPeriod{5'000};
-
 // What is between issue and end; the beginning lies a little earlier, for clocks that are behind.
 std::chrono::nanoseconds lifetime_of(const pki::CertificateFacts& facts) {
   return facts.not_after - facts.not_before - std::chrono::minutes(5);
@@ -42,12 +39,10 @@ std::chrono::nanoseconds lifetime_of(const pki::CertificateFacts& facts) {
 
 class Enrollment::Worker {
  public:
-  Worker(EnrollmentOptions options, pki::CertificateKey key, const Clock& clock,
-         std::function<void()> on_ready)
+  Worker(EnrollmentOptions options, pki::CertificateKey key, const Clock& clock)
       : options_(std::move(options)),
         key_(std::move(key)),
         clock_(clock),
-        on_ready_(std::move(on_ready)),
         jitter_(entropy64(), "enrollment/" + options_.identity.name()),
         thread_([this] { run(); }) {}
 
@@ -66,11 +61,15 @@ class Enrollment::Worker {
   [[nodiscard]] TlsFiles tls() const {
     return {.certificate = (options_.folder / "identity.crt").string(),
             .key = (options_.folder / "identity.key").string(),
-            .ca = (options_.folder / "ca.crt").string(),
-            .refresh_period = std::chrono::seconds(1)};
+            .ca = (options_.folder / "ca.crt").string()};
   }
   [[nodiscard]] std::filesystem::path bundle_key_file() const {
     return options_.folder / "bundle.pub";
+  }
+
+  void wait_until_known() {
+    std::unique_lock lock(mutex_);
+    known_changed_.wait(lock, [this] { return is_known_; });
   }
 
  private:
@@ -81,28 +80,48 @@ class Enrollment::Worker {
   };
 
   void run() {
-    if (!use_kept() && !enroll_until_done()) return;
-    on_ready_();
-    while (keep_until_due()) {
+    switch (look_at_kept()) {
+      case Kept::kGood:
+        note_known();
+        break;
+      case Kept::kExpired:
+        note_known();
+        if (!enroll_until_done()) return;
+        break;
+      case Kept::kNothing:
+        if (!enroll_until_done()) return;
+        note_known();
+        break;
+    }
+    while (pause_until_due()) {
       if (!renew_until_done()) return;
     }
   }
 
-  // Whether what an earlier run kept is still good; then it is used from now on.
-  bool use_kept() {
+  void note_known() {
+    {
+      const std::lock_guard lock(mutex_);
+      is_known_ = true;
+    }
+    known_changed_.notify_all();
+  }
+
+  // What an earlier run has left. One that is good is used from now on.
+  enum class Kept { kNothing, kExpired, kGood };
+  Kept look_at_kept() {
     const Result<std::string> certificate =
         read_file(options_.folder / "identity.crt", kFileBytesMax);
     const Result<std::string> bundle_key = read_file(bundle_key_file(), kFileBytesMax);
-    if (!certificate.ok() || !bundle_key.ok() || has_other_ca()) return false;
+    if (!certificate.ok() || !bundle_key.ok() || has_other_ca()) return Kept::kNothing;
     const Result<pki::CertificateFacts> facts = pki::read_certificate(certificate.value());
     if (!facts.ok() || facts.value().identity != options_.identity ||
         facts.value().names != options_.names || !key_.is_of(certificate.value())) {
-      return false;
+      return Kept::kNothing;
     }
     const WallTime now = clock_.wall_now();
-    if (now >= facts.value().not_after || now < facts.value().not_before) return false;
+    if (now >= facts.value().not_after || now < facts.value().not_before) return Kept::kExpired;
     plan_renewal(facts.value(), facts.value().not_after - now);
-    return true;
+    return Kept::kGood;
   }
 
   // The join folder is of another network than the certificate. One that is not there says nothing.
@@ -215,19 +234,15 @@ class Enrollment::Worker {
     renew_at_ = ends_at_ - before_end;
   }
 
-  // Until the certificate is to be renewed, or the network is another one. False: stopping.
-  bool keep_until_due() {
-    while (clock_.now() < renew_at_ && !has_other_ca()) {
-      const auto left = std::chrono::ceil<milliseconds>(renew_at_ - clock_.now());
-      if (!pause(std::clamp(left, milliseconds(1), kLookPeriod))) return false;
-    }
-    return true;
+  // False: stopping.
+  bool pause_until_due() {
+    return pause(std::chrono::ceil<milliseconds>(renew_at_ - clock_.now()));
   }
 
   bool renew_until_done() {
     milliseconds backoff = options_.retry_first;
     while (true) {
-      if (has_other_ca() || clock_.now() >= ends_at_) return enroll_until_done();
+      if (clock_.now() >= ends_at_) return enroll_until_done();
       const Result<void> renewed = renew();
       if (renewed.ok()) return true;
       if (!complain_and_pause("renew the certificate", renewed.error(), backoff)) return false;
@@ -264,20 +279,21 @@ class Enrollment::Worker {
   const EnrollmentOptions options_;
   const pki::CertificateKey key_;
   const Clock& clock_;
-  const std::function<void()> on_ready_;
   RandomStream jitter_;  // of the thread, like the next three
   Instant renew_at_{};
   Instant ends_at_{};
   std::string said_;
   std::mutex mutex_;
   std::condition_variable stopped_;
+  std::condition_variable known_changed_;
+  bool is_known_ = false;                   // under mutex_
   bool stopping_ = false;                   // under mutex_
   grpc::ClientContext* context_ = nullptr;  // under mutex_
   std::thread thread_;                      // last: runs while all above is there
 };
 
-Result<std::unique_ptr<Enrollment>> Enrollment::start(EnrollmentOptions options, const Clock& clock,
-                                                      std::function<void()> on_ready) {
+Result<std::unique_ptr<Enrollment>> Enrollment::start(EnrollmentOptions options,
+                                                      const Clock& clock) {
   ISOPOP_TRY(pki::check_identity(options.identity));
   ISOPOP_TRY(create_folders(options.folder));
   const std::filesystem::path key_file = options.folder / "identity.key";
@@ -290,8 +306,9 @@ Result<std::unique_ptr<Enrollment>> Enrollment::start(EnrollmentOptions options,
     key = pki::CertificateKey::load_or_create(key_file);
   }
   if (!key.ok()) return key.error();
-  return std::unique_ptr<Enrollment>(new Enrollment(std::make_unique<Worker>(
-      std::move(options), std::move(key).value(), clock, std::move(on_ready))));
+  auto worker = std::make_unique<Worker>(std::move(options), std::move(key).value(), clock);
+  worker->wait_until_known();
+  return std::unique_ptr<Enrollment>(new Enrollment(std::move(worker)));
 }
 
 Enrollment::Enrollment(std::unique_ptr<Worker> worker) : worker_(std::move(worker)) {}

@@ -2,7 +2,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <functional>
 #include <memory>
 #include <string>
 #include <vector>
@@ -32,11 +31,10 @@ struct EnrollmentOptions {
 // up: the control plane may come later, and whoever was revoked may be restored. Thread-safe.
 class Enrollment final {
  public:
-  // `on_ready` is called once, on the enrollment's thread, when there is a good certificate:
-  // connect only then.
+  // Waits until there is a certificate, unless an earlier run has left one of this network: if that
+  // has expired meanwhile, another one is got while the program serves what it has.
   [[nodiscard]] static Result<std::unique_ptr<Enrollment>> start(EnrollmentOptions options,
-                                                                 const Clock& clock,
-                                                                 std::function<void()> on_ready);
+                                                                 const Clock& clock);
   // Ends a call that is under way and joins the thread.
   ~Enrollment();
   Enrollment(const Enrollment&) = delete;
@@ -44,9 +42,9 @@ class Enrollment final {
   Enrollment(Enrollment&&) = delete;
   Enrollment& operator=(Enrollment&&) = delete;
 
-  // The files are there from on_ready on; they are replaced when the certificate is renewed.
+  // They are replaced when the certificate is renewed.
   [[nodiscard]] TlsFiles tls() const;
-  // PEM file of the public key that versions are signed with (pki::VerifyKey). From on_ready on.
+  // PEM file of the public key that versions are signed with (pki::VerifyKey).
   [[nodiscard]] std::filesystem::path bundle_key_file() const;
 
  private:

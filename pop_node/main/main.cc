@@ -125,6 +125,10 @@ int main(int argc, char** argv) {
         add_pool_options(app, options);
         add_worker_limits(app, options);
         isopop::rpc::add_tls_options(app, options.tls);
+        app.add_option("--join", options.join,
+                       "folder with the control plane's ca.crt and a join.token: waits for them "
+                       "and gets a certificate of its own")
+            ->excludes("--tls-cert");
       },
       [&options] { return isopop::pop::run_pop(options); });
 }

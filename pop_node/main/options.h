@@ -23,6 +23,7 @@ struct Options {
   std::string control_rtt = "0 s";  // of a modelled line to it
   std::string bundle_key;  // what versions must be signed with; "": what was learnt when it joined
   rpc::TlsFiles tls;       // towards the control plane
+  std::string join;        // folder to enroll from instead of `tls`; "": none
   std::string state = ".isopop";  // this PoP's own is below it, in pops/ID
   std::string executor;           // "": the one beside this program
 

@@ -26,6 +26,7 @@
 #include "common/log/log.h"
 #include "common/pki/signing.h"
 #include "common/process/process_memory.h"
+#include "common/rpc/enrollment.h"
 #include "common/rpc/rpc.h"
 #include "common/time/clock.h"
 #include "pop_node/http/edge_handler.h"
@@ -254,19 +255,34 @@ Result<void> read_bundle_key(const Options& options, const std::filesystem::path
   return {};
 }
 
+// Null: it has its certificate from elsewhere, or needs none.
+Result<std::unique_ptr<rpc::Enrollment>> join_network(const Options& options,
+                                                      const std::filesystem::path& folder,
+                                                      const Clock& clock) {
+  if (options.join.empty()) return std::unique_ptr<rpc::Enrollment>();
+  return rpc::Enrollment::start({.join = options.join,
+                                 .folder = folder,
+                                 .control_address = options.control,
+                                 .identity = {.kind = "pop", .id = options.id}},
+                                clock);
+}
+
 }  // namespace
 
 Result<void> run_pop(const Options& options) {
   ISOPOP_TRY_ASSIGN(const Settings settings, understand(options));
-  ISOPOP_TRY(rpc::check_tls_files(options.tls));
+  const SystemClock clock;
   const std::filesystem::path folder = settings.state / "pops" / options.id;
+  ISOPOP_TRY(rpc::check_tls_files(options.tls));
+  ISOPOP_TRY_ASSIGN(const std::unique_ptr<rpc::Enrollment> enrollment,
+                    join_network(options, folder, clock));
+  const rpc::TlsFiles tls = enrollment ? enrollment->tls() : options.tls;
   ISOPOP_TRY_ASSIGN(std::unique_ptr<VersionStore> store, VersionStore::create(folder));
   // A reader of our log that goes away must not take the PoP with it.
   std::signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
 
   asio::io_context io;
-  const SystemClock clock;
   WorkerCatalog catalog(std::move(store), settings.defaults);
   ISOPOP_TRY(read_bundle_key(options, folder, catalog));
   const std::size_t restored = catalog.restore();
@@ -276,7 +292,7 @@ Result<void> run_pop(const Options& options) {
                     [&catalog](const LiveWorker& worker) { return catalog.read_bundle(worker); });
   PopMetrics metrics;
   connect(catalog, pool, metrics, figures);
-  KvClient kv_client(io, rpc::connect(options.control, options.tls), {.pop_id = options.id});
+  KvClient kv_client(io, rpc::connect(options.control, tls), {.pop_id = options.id});
   PopKv kv(clock, kv_client);
   std::unique_ptr<DistributionClient> distribution;
   EdgeHandler edge({.io = io,
@@ -306,28 +322,26 @@ Result<void> run_pop(const Options& options) {
   distribution = std::make_unique<DistributionClient>(
       io, clock, catalog,
       DistributionClientOptions{.control_address = options.control,
-                                .tls = options.tls,
+                                .tls = tls,
                                 .description = describe(options),
                                 .address = address,
                                 .round_trip = settings.control_rtt},
-      DistributionPorts{.heartbeat = [&condition] { return condition.heartbeat(); },
-                        .try_versions =
-                            [&io, &pool](std::vector<LiveWorkerPtr> versions,
-                                         std::function<void(Result<void>)> done) {
-                              asio::co_spawn(
-                                  io, run_trial(io, pool, std::move(versions), std::move(done)),
-                                  asio::detached);
-                            },
-                        .start_tail = [&tails](const v1::TailStart& tail) { tails.start(tail); },
-                        .stop_tail = [&tails](std::uint64_t id) { tails.stop(id); },
-                        .has_tails = [&tails] { return tails.any(); },
-                        .tail_events = [&tails] { return tails.take(); },
-                        .outage = [&outage](const v1::Outage& told) { outage.set(told.failed()); },
-                        .kv_invalidations = [&kv](const v1::KvInvalidations& told) {
-                          kv.invalidate(told);
-                        },
-                        .stream_began = [&kv] { kv.doubt_everything(); },
-                        .stream_ended = [&tails] { tails.stop_all(); }});
+      DistributionPorts{
+          .heartbeat = [&condition] { return condition.heartbeat(); },
+          .try_versions =
+              [&io, &pool](std::vector<LiveWorkerPtr> versions,
+                           std::function<void(Result<void>)> done) {
+                asio::co_spawn(io, run_trial(io, pool, std::move(versions), std::move(done)),
+                               asio::detached);
+              },
+          .start_tail = [&tails](const v1::TailStart& tail) { tails.start(tail); },
+          .stop_tail = [&tails](std::uint64_t id) { tails.stop(id); },
+          .has_tails = [&tails] { return tails.any(); },
+          .tail_events = [&tails] { return tails.take(); },
+          .outage = [&outage](const v1::Outage& told) { outage.set(told.failed()); },
+          .kv_invalidations = [&kv](const v1::KvInvalidations& told) { kv.invalidate(told); },
+          .stream_began = [&kv] { kv.doubt_everything(); },
+          .stream_ended = [&tails] { tails.stop_all(); }});
   distribution->start();
   log_info("PoP {} serves on {}; {} workers from its store", options.id,
            to_string(server->address()), restored);

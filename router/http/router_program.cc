@@ -1,7 +1,9 @@
 #include "router/http/router_program.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
+#include <array>
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/detached.hpp>
@@ -20,6 +22,7 @@
 #include "common/http/client_pool.h"
 #include "common/http/server.h"
 #include "common/log/log.h"
+#include "common/rpc/enrollment.h"
 #include "common/units/units.h"
 #include "router/health/pop_directory.h"
 #include "router/health/pop_health.h"
@@ -149,6 +152,23 @@ asio::awaitable<void> drain(http::Server& server, asio::io_context& io) {
   io.stop();
 }
 
+// By the name of its host: there may be several. Null: it has its certificate from elsewhere, or
+// needs none.
+Result<std::unique_ptr<rpc::Enrollment>> join_network(const RouterOptions& options,
+                                                      const std::filesystem::path& state,
+                                                      const Clock& clock) {
+  if (options.join.empty()) return std::unique_ptr<rpc::Enrollment>();
+  std::array<char, 256> host{};
+  pki::ProgramIdentity identity{.kind = "router", .id = "main"};
+  if (gethostname(host.data(), host.size() - 1) == 0) identity.id = host.data();
+  if (!pki::check_identity(identity).ok()) identity.id = "main";
+  return rpc::Enrollment::start({.join = options.join,
+                                 .folder = state / "router",
+                                 .control_address = options.control,
+                                 .identity = identity},
+                                clock);
+}
+
 }  // namespace
 
 Result<void> run_router(const RouterOptions& options) {
@@ -158,8 +178,11 @@ Result<void> run_router(const RouterOptions& options) {
   // A reader of our log that goes away must not take the router with it.
   std::signal(SIGPIPE, SIG_IGN);
 
-  asio::io_context io(1);
   const SystemClock clock;
+  ISOPOP_TRY_ASSIGN(const std::unique_ptr<rpc::Enrollment> enrollment,
+                    join_network(options, settings.state, clock));
+  const rpc::TlsFiles tls = enrollment ? enrollment->tls() : options.tls;
+  asio::io_context io(1);
   PopHealth health({}, options.seed);
   RouterMetrics metrics;
   http::ClientPool pool(io, settings.client);
@@ -186,8 +209,7 @@ Result<void> run_router(const RouterOptions& options) {
 
   PopFeed feed(io, clock, *routing, health, pool);
   auto watch = std::make_unique<PopsWatch>(
-      PopsWatchOptions{
-          .control_address = options.control, .tls = options.tls, .address = advertised},
+      PopsWatchOptions{.control_address = options.control, .tls = tls, .address = advertised},
       [&io, &feed](PopsChange change) {
         asio::post(io, [&feed, change = std::move(change)] { feed.apply(change); });
       });

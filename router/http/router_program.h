@@ -13,6 +13,7 @@ struct RouterOptions {
   std::string advertise;  // "": where it listens, or the address on the way to the control plane
   std::string control = "127.0.0.1:7070";
   rpc::TlsFiles tls;  // towards the control plane
+  std::string join;   // folder to enroll from instead of `tls`; "": none
   std::string state = ".isopop";
   std::string net = "account";
   std::uint64_t seed = 1;

@@ -42,6 +42,10 @@ void add_options(CLI::App& app, isopop::router::RouterOptions& options) {
       ->check(CLI::Range(1, 65'535))
       ->capture_default_str();
   isopop::rpc::add_tls_options(app, options.tls);
+  app.add_option("--join", options.join,
+                 "folder with the control plane's ca.crt and a join.token: waits for them and gets "
+                 "a certificate of its own")
+      ->excludes("--tls-cert");
 }
 
 }  // namespace
