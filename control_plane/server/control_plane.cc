@@ -28,6 +28,7 @@
 #include "control_plane/rpc/identity_service.h"
 #include "control_plane/rpc/kv_service.h"
 #include "control_plane/rpc/operations_service.h"
+#include "control_plane/rpc/rollout_service.h"
 #include "control_plane/rpc/secrets_service.h"
 #include "control_plane/rpc/telemetry.h"
 #include "control_plane/server/security.h"
@@ -73,6 +74,7 @@ class ControlPlane final {
                   {.check = {.executor = options.executor}, .bundle_limits = {}}),
         control_(loop_, deployer_, security.authorizer()),
         distribution_(loop_, security.authorizer()),
+        rollouts_(loop_, security.authorizer()),
         telemetry_(loop_, clock_),
         status_(loop_, metrics_, telemetry_),
         operations_(loop_, telemetry_, security.authorizer(), io_, clock_, options.state),
@@ -95,8 +97,8 @@ class ControlPlane final {
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     ISOPOP_TRY_ASSIGN(grpc_, rpc::Server::create(options.listen,
-                                                 {&control_, &distribution_, &kv_, &operations_,
-                                                  &access_, &identity_, &secrets_},
+                                                 {&control_, &distribution_, &rollouts_, &kv_,
+                                                  &operations_, &access_, &identity_, &secrets_},
                                                  security_.tls()));
     loop_.start_ticking();
     keep_up_later();
@@ -159,6 +161,7 @@ class ControlPlane final {
   Deployer deployer_;
   ControlService control_;
   DistributionService distribution_;
+  RolloutService rollouts_;
   Telemetry telemetry_;
   ControlStatus status_;
   OperationsService operations_;
