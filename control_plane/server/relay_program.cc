@@ -108,16 +108,10 @@ class Relay final {
 
   Result<void> run() {
     wait_for_signal();
-    if (options_.join.empty()) {
-      ISOPOP_TRY(begin(options_.tls));
-    } else {
-      ISOPOP_TRY_ASSIGN(enrollment_, rpc::Enrollment::start(enrollment_options(), clock_, [this] {
-                          asio::post(io_, [this] { begin_enrolled(); });
-                        }));
-    }
+    ISOPOP_TRY(begin());
     io_.run();
     if (stopper_.joinable()) stopper_.join();
-    return outcome_;
+    return {};
   }
 
  private:
@@ -125,25 +119,8 @@ class Relay final {
     return options_.state / "relay.endpoint";
   }
 
-  [[nodiscard]] rpc::EnrollmentOptions enrollment_options() const {
-    rpc::EnrollmentOptions enrollment;
-    enrollment.join = options_.join;
-    enrollment.folder = options_.state / "identity";
-    enrollment.control_address = options_.root;
-    enrollment.identity = {.kind = "relay", .id = options_.name};
-    enrollment.names = options_.server_names;
-    enrollment.names.push_back(host_of(options_.listen));
-    return enrollment;
-  }
-
-  void begin_enrolled() {
-    if (stopping_) return;
-    outcome_ = begin(enrollment_->tls());
-    if (!outcome_.ok()) stop();
-  }
-
-  Result<void> begin(const rpc::TlsFiles& tls) {
-    ISOPOP_TRY(rpc::check_tls_files(tls));
+  Result<void> begin() {
+    const rpc::TlsFiles& tls = options_.tls;
     ISOPOP_TRY_ASSIGN(const Endpoint http_listen, parse_endpoint(options_.http_listen));
     ISOPOP_TRY_ASSIGN(BundleFolder bundles, BundleFolder::open(options_.state / "bundles"));
     RelayLoopOptions loop_options;
@@ -193,13 +170,25 @@ class Relay final {
   SystemClock clock_;
   asio::io_context io_{1};
   std::unique_ptr<Serving> serving_;
-  std::unique_ptr<rpc::Enrollment> enrollment_;
   asio::signal_set signals_;
   asio::executor_work_guard<asio::io_context::executor_type> work_;
   std::thread stopper_;
-  Result<void> outcome_;
   bool stopping_ = false;
 };
+
+// Null: it has its certificate from elsewhere, or needs none.
+Result<std::unique_ptr<rpc::Enrollment>> join_network(const RelayProgramOptions& options,
+                                                      const Clock& clock) {
+  if (options.join.empty()) return std::unique_ptr<rpc::Enrollment>();
+  rpc::EnrollmentOptions enrollment;
+  enrollment.join = options.join;
+  enrollment.folder = options.state / "identity";
+  enrollment.control_address = options.root;
+  enrollment.identity = {.kind = "relay", .id = options.name};
+  enrollment.names = options.server_names;
+  enrollment.names.push_back(host_of(options.listen));
+  return rpc::Enrollment::start(std::move(enrollment), clock);
+}
 
 }  // namespace
 
@@ -208,6 +197,11 @@ Result<void> run_relay(const RelayProgramOptions& given) {
   if (options.name.empty()) options.name = host_name();
   ISOPOP_TRY_ASSIGN(options.state, absolute_path(options.state));
   ISOPOP_TRY_ASSIGN(const StateLock lock, StateLock::acquire(options.state));
+  ISOPOP_TRY(rpc::check_tls_files(options.tls));
+  const SystemClock clock;
+  ISOPOP_TRY_ASSIGN(const std::unique_ptr<rpc::Enrollment> enrollment,
+                    join_network(options, clock));
+  if (enrollment) options.tls = enrollment->tls();
   Relay relay(std::move(options));
   ISOPOP_TRY(relay.run());
   log_info("stopped");
