@@ -440,6 +440,38 @@ TEST(HttpServer, CutsWhatDoesNotEndWhileDraining) {
   EXPECT_TRUE(client.is_closed_within());
 }
 
+std::string body_of(const http::FetchOutcome& outcome) {
+  return outcome.response.ok() ? outcome.response.value().body : outcome.response.error().message;
+}
+
+TEST(HttpServer, IsAsGoneWhileItIsSuspendedAndComesBackAtTheSameAddress) {
+  ThreadedServer server(answering("here"));
+  for (int i = 0; i < 3; ++i) {
+    RawClient kept(server.address());
+    kept.send(kGet);
+    server.suspend();
+    server.suspend();  // does nothing
+    EXPECT_TRUE(kept.is_closed_within());
+    EXPECT_FALSE(BlockingClient().get(server.address(), "/").response.ok());
+    ASSERT_TRUE(server.resume().ok());
+    ASSERT_TRUE(server.resume().ok());  // does nothing
+    EXPECT_EQ(body_of(BlockingClient().get(server.address(), "/")), "here");
+  }
+}
+
+TEST(HttpServer, CannotComeBackWhileSomebodyElseHasItsAddress) {
+  ThreadedServer server(answering("here"));
+  server.suspend();
+  {
+    const ThreadedServer other(answering("other"), {}, server.address());
+    const Result<void> resumed = server.resume();
+    ASSERT_FALSE(resumed.ok());
+    EXPECT_EQ(resumed.error().code, ErrorCode::kAlreadyExists);
+  }
+  EXPECT_TRUE(server.resume().ok());
+  EXPECT_EQ(body_of(BlockingClient().get(server.address(), "/")), "here");
+}
+
 TEST(HttpServer, SaysWhenItsAddressIsTaken) {
   ThreadedServer server(echo);
   asio::io_context io;

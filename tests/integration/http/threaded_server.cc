@@ -58,6 +58,14 @@ void ThreadedServer::kill() {
   state_->on_thread([this] { state_->server.reset(); });
 }
 
+void ThreadedServer::suspend() {
+  state_->on_thread([this] { state_->server->suspend(); });
+}
+
+Result<void> ThreadedServer::resume() {
+  return state_->on_thread([this] { return state_->server->resume(); });
+}
+
 void ThreadedServer::drain(std::chrono::milliseconds patience) {
   asio::co_spawn(state_->io, state_->server->drain(patience), asio::use_future).get();
 }

@@ -25,6 +25,8 @@ class ThreadedServer {
   [[nodiscard]] http::ServerCounters counters();
   // As kill -9 would: listener and connections are gone at once.
   void kill();
+  void suspend();
+  [[nodiscard]] Result<void> resume();
   // Drains and returns when that is done.
   void drain(std::chrono::milliseconds patience);
   // For handlers that wait.

@@ -201,11 +201,34 @@ TEST_F(PopAssignmentTest, ABundleThatBrokeOffIsResumed) {
 
 TEST_F(PopAssignmentTest, WhatWasDamagedInItsStoreComesAgain) {
   ASSERT_TRUE(deploy(half_).acked);
+  const std::string address = control_->address();
   control_.reset();
   ASSERT_TRUE(pop_.stop(SIGKILL).has_value());
   std::ofstream(pop_.state() / "pops" / "AMS" / "workers" / "site") << "half of an assi";
   pop_.start();
   EXPECT_EQ(ask().status, 404U);
+  control_ = std::make_unique<TestControlPlane>(address);
+  control_->set_live(one_);
+  ASSERT_TRUE(control_->wait_connected()) << pop_.log();
+  EXPECT_EQ(control_->hello().held_size(), 0);
+  EXPECT_TRUE(wait_until([&] { return ask().body == "one"; })) << pop_.log();
+}
+
+TEST_F(PopAssignmentTest, TellsWhatItHoldsWhenItComesBackAndGetsNothingTwice) {
+  v1::Assignment assignment = half_;
+  assignment.set_deployment(12);
+  assignment.set_digest("0123abcd");
+  ASSERT_TRUE(deploy(assignment).acked);
+  const std::string address = control_->address();
+  control_.reset();
+  control_ = std::make_unique<TestControlPlane>(address);
+  ASSERT_TRUE(control_->wait_connected()) << pop_.log();
+  const v1::Hello hello = control_->hello();
+  ASSERT_EQ(hello.held_size(), 1);
+  EXPECT_EQ(hello.held(0).worker(), "site");
+  EXPECT_EQ(hello.held(0).deployment(), 12U);
+  EXPECT_EQ(hello.held(0).digest(), "0123abcd");
+  EXPECT_EQ(hello.held_bundles_size(), 2);
 }
 
 TEST_F(PopAssignmentTest, ARehearsedOutageCutsItOffUntilItIsOver) {

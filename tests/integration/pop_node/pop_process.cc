@@ -22,7 +22,7 @@ PopProcess::PopProcess(const std::string& control_address, PopProcessOptions opt
 
 void PopProcess::start() {
   std::vector<std::string> arguments = {"--id",
-                                        "AMS",
+                                        options_.id,
                                         "--city",
                                         "Amsterdam",
                                         "--country",

@@ -13,6 +13,7 @@
 namespace isopop::pop {
 
 struct PopProcessOptions {
+  std::string id = "AMS";
   std::filesystem::path executor;  // empty: the real one
   std::vector<std::string> arguments;
   int spare_executors = 0;    // so that executors() are those of workers

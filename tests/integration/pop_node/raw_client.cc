@@ -39,6 +39,7 @@ bool RawClient::send(std::string_view bytes) {
 }
 
 bool RawClient::fill() {
+  if (!socket_.valid()) return false;  // nobody took the connection
   const auto left =
       std::chrono::ceil<std::chrono::milliseconds>(deadline_ - std::chrono::steady_clock::now());
   pollfd waited{.fd = socket_.get(), .events = POLLIN, .revents = 0};
