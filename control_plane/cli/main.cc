@@ -30,6 +30,9 @@ int run(int argc, char** argv) {
   add_invoke_commands(line);
   add_pop_commands(line);
   add_telemetry_commands(line);
+  add_secret_commands(line);
+  add_access_commands(line);
+  add_pki_commands(line);
   add_status_commands(line);
   add_backup_commands(line);
   add_context_commands(line);
