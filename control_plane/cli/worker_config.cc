@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/config/config_node.h"
+#include "control_plane/cli/wrangler_config.h"
 #include "control_plane/kv/kv_limits.h"
 #include "control_plane/registry/bundle.h"
 #include "control_plane/registry/names.h"
@@ -143,7 +144,11 @@ Result<WorkerConfig> read_root(const ConfigNode& root) {
 Result<WorkerConfig> read_worker_config(const fs::path& path) {
   std::error_code error;
   const fs::path file = path / kWorkerConfigName;
-  if (!fs::is_directory(path, error) || !fs::exists(file, error)) return WorkerConfig{};
+  if (!fs::is_directory(path, error)) return WorkerConfig{};
+  if (!fs::exists(file, error)) {
+    const fs::path wrangler = find_wrangler_file(path);
+    return wrangler.empty() ? WorkerConfig{} : read_wrangler_file(wrangler);
+  }
   ISOPOP_TRY_ASSIGN(const ConfigNode root, ConfigNode::load(file.string()));
   return read_root(root);
 }

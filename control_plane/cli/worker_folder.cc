@@ -23,9 +23,9 @@ constexpr std::array<std::string_view, 7> kUsualMainModules = {
     "index.js",     "index.mjs",     "worker.js",    "worker.mjs",
     "src/index.js", "src/index.mjs", "src/worker.js"};
 // Files that lie beside code without being part of it.
-constexpr std::array<std::string_view, 7> kNeverModules = {
-    "readme.md",     "worker.yaml",   "package.json", "package-lock.json",
-    "tsconfig.json", "jsconfig.json", "license.txt"};
+constexpr std::array<std::string_view, 10> kNeverModules = {
+    "readme.md",     "worker.yaml",   "package.json",   "package-lock.json", "tsconfig.json",
+    "jsconfig.json", "wrangler.json", "wrangler.jsonc", "wrangler.toml",     "license.txt"};
 
 struct Ending {
   std::string_view ending;

@@ -14,9 +14,10 @@
 namespace isopop::control::cli {
 
 // Makes a bundle of a folder (or a single file) of code. Taken: regular files whose ending says
-// what they are. Left out: hidden files and folders, node_modules, README.md, worker.yaml, what
-// belongs to package managers, and files with other endings. A symbolic link must stay within the
-// folder. Reading stops as soon as a limit is passed, so a folder of any size is refused quickly.
+// what they are. Left out: hidden files and folders, node_modules, README.md, worker.yaml,
+// wrangler's file, what belongs to package managers, and files with other endings. A symbolic link
+// must stay within the folder. Reading stops as soon as a limit is passed, so a folder of any size
+// is refused quickly.
 struct WorkerFolder {
   v1::Bundle bundle;                 // modules by name
   std::vector<std::string> skipped;  // files left out because of their ending, by name
