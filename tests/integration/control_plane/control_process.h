@@ -22,6 +22,7 @@ class ControlProcess final {
   void start(const std::vector<std::string>& more_arguments = {});
   // Signals and waits; how it ended.
   ExitStatus stop(int signal);
+  [[nodiscard]] pid_t pid() const { return child_->pid(); }
   [[nodiscard]] bool is_running() { return child_ && !child_->poll_exit(); }
 
   [[nodiscard]] isopop::test::CommandOutcome popctl(std::vector<std::string> arguments) const;
