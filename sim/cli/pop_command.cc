@@ -16,6 +16,7 @@
 #include "common/files/files.h"
 #include "common/log/log.h"
 #include "common/random/random.h"
+#include "common/text/text.h"
 #include "common/time/clock.h"
 #include "sim/cli/bundled_files.h"
 #include "sim/host/hosted_pops.h"
@@ -65,6 +66,22 @@ Result<Topology> read_topology(const Environment& environment) {
   return load_topology(file.string());
 }
 
+// Asks once, with the join token where there is to be one: its file may come later.
+Result<std::string> lease_from(const std::string& control, rpc::TlsFiles tls,
+                               const std::filesystem::path& join, LeaseRequest request) {
+  constexpr std::uint64_t kTokenBytesMax = 4096;
+  if (!join.empty()) {
+    tls.ca = (join / "ca.crt").string();
+    const Result<std::string> token = read_file(join / "join.token", kTokenBytesMax);
+    if (!token.ok()) return unavailable(token.error().message);
+    request.join_token = trim(token.value());
+    if (const Result<void> checked = rpc::check_tls_files(tls); !checked.ok()) {
+      return unavailable(checked.error().message);
+    }
+  }
+  return lease_pop(control, tls, request, kLeaseTimeout);
+}
+
 // Asks until there is an answer; none when a signal came first.
 Result<std::optional<PopSite>> lease_site(const std::vector<PopSite>& sites,
                                           const Environment& environment) {
@@ -74,6 +91,7 @@ Result<std::optional<PopSite>> lease_site(const std::vector<PopSite>& sites,
   const rpc::TlsFiles tls{.certificate = value_of(environment, "ISOPOP_POP_TLS_CERT", ""),
                           .key = value_of(environment, "ISOPOP_POP_TLS_KEY", ""),
                           .ca = value_of(environment, "ISOPOP_POP_TLS_CA", "")};
+  const std::filesystem::path join = value_of(environment, "ISOPOP_POP_JOIN", "");
   ISOPOP_TRY(rpc::check_tls_files(tls));
   LeaseRequest request{.host = host_name(), .instance = random_hex(8), .ids = {}};
   for (const PopSite& site : sites) request.ids.push_back(site.id);
@@ -82,7 +100,7 @@ Result<std::optional<PopSite>> lease_site(const std::vector<PopSite>& sites,
   milliseconds backoff = kLeasePauseMin;
   std::string said;
   while (!interrupt.wait(pause)) {
-    const Result<std::string> id = lease_pop(control, tls, request, kLeaseTimeout);
+    const Result<std::string> id = lease_from(control, tls, join, request);
     if (id.ok()) {
       const auto site = std::find_if(sites.begin(), sites.end(), [&id](const PopSite& candidate) {
         return candidate.id == id.value();

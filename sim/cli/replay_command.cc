@@ -148,7 +148,7 @@ std::map<std::string, PopPlace> ask_places(const StateFolder& state, const rpc::
   std::map<std::string, PopPlace> places;
   const Result<std::string> endpoint = read_file(state.path() / "control.endpoint");
   if (!endpoint.ok()) return places;
-  const ControlClient control(std::string(trim(endpoint.value())), tls);
+  const ControlClient control(std::string(trim(endpoint.value())), access_of(state.path(), tls));
   const Result<std::vector<PopReport>> pops = control.pops(kControlTimeout);
   if (!pops.ok()) {
     fmt::print(stderr, "warning: no places of PoPs for the map: {}\n", pops.error().message);

@@ -24,11 +24,12 @@ int run_status(const StatusOptions& options) {
   const Result<void> tls = rpc::check_tls_files(options.tls);
   if (!tls.ok()) return fail(tls.error(), kExitFailed);
   const SystemClock clock;
+  const ControlAccess access = access_of(state.value().path(), options.tls);
   const std::optional<LaunchRecord> record = state.value().read_record();
   const bool is_compose = record && record->engine == LaunchRecord::Engine::kCompose;
-  const Result<NetworkStatus> status =
-      is_compose ? inspect_compose(state.value(), *record, clock, options.tls)
-                 : inspect_network(state.value(), clock, options.tls);
+  const Result<NetworkStatus> status = is_compose
+                                           ? inspect_compose(state.value(), *record, clock, access)
+                                           : inspect_network(state.value(), clock, access);
   if (!status.ok()) return fail(status.error(), kExitFailed);
   const std::string text =
       options.output == "json" ? format_json(status.value()) : format_table(status.value());

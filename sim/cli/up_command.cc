@@ -37,6 +37,7 @@ struct UpOptions {
   std::string log_format = "text";
   std::size_t starting_max = 0;
   bool is_quiet = false;
+  bool insecure = false;
 };
 
 Result<Topology> read_topology(const UpOptions& options) {
@@ -58,6 +59,7 @@ Result<LaunchSettings> settings_of(const UpOptions& options) {
   }
   settings.log_level = options.log_level;
   settings.log_format = options.log_format;
+  settings.insecure = options.insecure;
   return settings;
 }
 
@@ -127,6 +129,9 @@ Result<LaunchOutcome> launch_containers(const UpOptions& options, const Topology
                                         Interrupt& interrupt, const Clock& clock) {
   if (!options.mmdb.empty()) {
     return invalid_argument("--mmdb is for --engine processes: containers have no such file");
+  }
+  if (options.insecure) {
+    return invalid_argument("--insecure is for --engine processes: containers share a network");
   }
   ISOPOP_TRY_ASSIGN(const std::filesystem::path file, find_topology(options.topology));
   ISOPOP_TRY_ASSIGN(const std::filesystem::path absolute, absolute_path(file));
@@ -221,6 +226,8 @@ void add_up_command(CLI::App& app, Command& chosen) {
       ->capture_default_str();
   command->add_option("--starting-max", options->starting_max,
                       "PoPs starting at the same time; 0: eight for each processor, containers 32");
+  command->add_flag("--insecure", options->insecure,
+                    "processes: no TLS and no tokens between the programs");
   command->add_flag("--quiet", options->is_quiet, "No progress");
   command->callback([options, &chosen] { chosen.run = [options] { return run_up(*options); }; });
 }

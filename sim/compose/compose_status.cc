@@ -32,7 +32,7 @@ std::vector<std::filesystem::path> memory_files(const std::filesystem::path& cgr
 }
 
 Result<NetworkStatus> inspect_compose(const StateFolder& state, const LaunchRecord& record,
-                                      const Clock& clock, const rpc::TlsFiles& tls) {
+                                      const Clock& clock, const ControlAccess& access) {
   NetworkStatus status;
   status.state_folder = state.path().string();
   begin_status(status, record);
@@ -53,7 +53,7 @@ Result<NetworkStatus> inspect_compose(const StateFolder& state, const LaunchReco
       status.pops_memory_bytes += memory_bytes;
     }
   }
-  complete_status(status, record.is_complete, clock, tls);
+  complete_status(status, record.is_complete, clock, access);
   for (const PopReport& pop : status.pops) status.executors += pop.executors;
   return status;
 }

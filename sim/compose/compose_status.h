@@ -12,7 +12,7 @@ namespace isopop::sim {
 // as with an engine in a virtual machine.
 [[nodiscard]] Result<NetworkStatus> inspect_compose(const StateFolder& state,
                                                     const LaunchRecord& record, const Clock& clock,
-                                                    const rpc::TlsFiles& tls = {});
+                                                    const ControlAccess& access = {});
 
 // The files in which the kernel may tell a container's memory, by its full id: under the two
 // versions of cgroups and the two drivers of Docker.

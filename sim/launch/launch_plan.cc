@@ -19,11 +19,25 @@ void add_common_arguments(ProcessSpec& process, const StateFolder& state,
                             "--log-format", settings.log_format, "--log-bytes-max", "4 MiB"});
 }
 
-ProcessSpec control_spec(const AddressBlock& block, const LaunchSettings& settings) {
-  return {.name = "control",
-          .program = settings.programs / "isopop-control",
-          .arguments = {"--listen", block.control_rpc(), "--http-listen", block.control_http(),
-                        "--insecure"}};
+ProcessSpec control_spec(const AddressBlock& block, const StateFolder& state,
+                         const LaunchSettings& settings) {
+  ProcessSpec process{
+      .name = "control",
+      .program = settings.programs / "isopop-control",
+      .arguments = {"--listen", block.control_rpc(), "--http-listen", block.control_http()}};
+  if (settings.insecure) {
+    process.arguments.emplace_back("--insecure");
+  } else {
+    process.arguments.insert(process.arguments.end(),
+                             {"--pki", state.pki().string(), "--join", state.join().string()});
+  }
+  return process;
+}
+
+// So that it gets a certificate.
+void add_joining(ProcessSpec& process, const StateFolder& state, const LaunchSettings& settings) {
+  if (settings.insecure) return;
+  process.arguments.insert(process.arguments.end(), {"--join", state.join().string()});
 }
 
 ProcessSpec router_spec(const Topology& topology, const AddressBlock& block,
@@ -55,11 +69,12 @@ ProcessSpec pop_spec(const PopSite& pop, const std::string& address, const Addre
 
 LaunchPlan make_launch_plan(const Topology& topology, const AddressBlock& block,
                             const StateFolder& state, const LaunchSettings& settings) {
-  LaunchPlan plan{.control = control_spec(block, settings),
+  LaunchPlan plan{.control = control_spec(block, state, settings),
                   .router = router_spec(topology, block, settings),
                   .pops = {}};
   add_common_arguments(plan.control, state, settings);
   add_common_arguments(plan.router, state, settings);
+  add_joining(plan.router, state, settings);
   const std::vector<std::string> pop_settings = as_flags(pop_options(topology.pop));
   plan.pops.reserve(topology.pops.size());
   for (std::size_t i = 0; i < topology.pops.size(); ++i) {
@@ -67,6 +82,7 @@ LaunchPlan make_launch_plan(const Topology& topology, const AddressBlock& block,
     std::vector<std::string>& arguments = plan.pops.back().arguments;
     arguments.insert(arguments.end(), pop_settings.begin(), pop_settings.end());
     add_common_arguments(plan.pops.back(), state, settings);
+    add_joining(plan.pops.back(), state, settings);
   }
   return plan;
 }
@@ -84,6 +100,7 @@ std::string launch_digest(const Topology& topology, const LaunchSettings& settin
       {"cities", settings.cities.string()},
       {"mmdb", settings.mmdb.string()},
       {"log", {settings.log_level, settings.log_format}},
+      {"insecure", settings.insecure},
       {"pops", pops},
   };
   return sha256_hex(all.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));

@@ -18,6 +18,7 @@ struct LaunchSettings {
   std::filesystem::path mmdb;      // IP to place for the router; empty: none
   std::string log_level = "info";
   std::string log_format = "text";
+  bool insecure = false;  // no TLS and no tokens
 };
 
 struct ProcessSpec {

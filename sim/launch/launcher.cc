@@ -114,7 +114,7 @@ class Launch final {
   Result<ControlStatus> ask_control() {
     std::error_code ignored;
     if (!control_ && std::filesystem::exists(options_.state.path() / "control.endpoint", ignored)) {
-      control_.emplace(block_.control_rpc());
+      control_.emplace(block_.control_rpc(), access_of(options_.state.path()));
     }
     if (!control_) return unavailable("the control plane does not listen yet");
     return control_->status(kAnswerTimeout);
@@ -198,7 +198,7 @@ Result<std::optional<LaunchRecord>> look_for_running(const LaunchOptions& option
         fmt::format("another network ('{}', {} PoPs) is running in {}: {}", record->topology,
                     record->pops, options.state.path().string(), how_to_stop)};
   }
-  const ControlClient control(record->control_rpc);
+  const ControlClient control(record->control_rpc, access_of(options.state.path()));
   const Result<ControlStatus> status = control.status(kAnswerTimeout);
   if (!status.ok() || status.value().pops_ready < record->pops ||
       status.value().router_addresses.empty()) {
@@ -230,6 +230,8 @@ Result<LaunchOutcome> launch_network(const LaunchOptions& options, Interrupt& in
     return LaunchOutcome{.record = *running, .took = clock.now() - begin, .was_running = true};
   }
   ISOPOP_TRY(clear_up(options.state, clock));
+  // Of an earlier network in this folder: the programs must not take it for the new one's.
+  if (options.settings.insecure) ISOPOP_TRY(options.state.remove_join_folder());
   ISOPOP_TRY(options.state.begin_logs());
   ISOPOP_TRY_ASSIGN(const ClaimedBlock claimed, claim_address_block());
   LaunchRecord record{.topology = options.topology.name,

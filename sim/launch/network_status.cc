@@ -36,9 +36,9 @@ void add_process(NetworkStatus& status, const RunningProcess& process) {
   }
 }
 
-void ask_control(NetworkStatus& status, const Clock& clock, const rpc::TlsFiles& tls) {
+void ask_control(NetworkStatus& status, const Clock& clock, const ControlAccess& access) {
   if (status.control_rpc.empty() || !status.control) return;
-  const ControlClient control(status.control_rpc, tls);
+  const ControlClient control(status.control_rpc, access);
   const Result<ControlStatus> answer = control.status(kAnswerTimeout);
   if (!answer.ok()) {
     if (answer.error().code == ErrorCode::kUnauthenticated) {
@@ -125,7 +125,7 @@ std::string_view to_string(NetworkStatus::State state) {
 }
 
 Result<NetworkStatus> inspect_network(const StateFolder& state, const Clock& clock,
-                                      const rpc::TlsFiles& tls) {
+                                      const ControlAccess& access) {
   raise_descriptor_limit();
   NetworkStatus status;
   status.state_folder = state.path().string();
@@ -133,7 +133,7 @@ Result<NetworkStatus> inspect_network(const StateFolder& state, const Clock& clo
   const std::optional<LaunchRecord> record = state.read_record();
   if (record) begin_status(status, *record);
   for (const RunningProcess& process : processes) add_process(status, process);
-  complete_status(status, record && record->is_complete, clock, tls);
+  complete_status(status, record && record->is_complete, clock, access);
   return status;
 }
 
@@ -149,8 +149,8 @@ void begin_status(NetworkStatus& status, const LaunchRecord& record) {
 }
 
 void complete_status(NetworkStatus& status, bool is_complete, const Clock& clock,
-                     const rpc::TlsFiles& tls) {
-  ask_control(status, clock, tls);
+                     const ControlAccess& access) {
+  ask_control(status, clock, access);
   status.state = judge(status, is_complete);
 }
 

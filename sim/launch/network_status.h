@@ -64,13 +64,13 @@ struct NetworkStatus {
 
 // Takes a few milliseconds a process: the kernel walks each one's memory.
 [[nodiscard]] Result<NetworkStatus> inspect_network(const StateFolder& state, const Clock& clock,
-                                                    const rpc::TlsFiles& tls = {});
+                                                    const ControlAccess& access = {});
 
 // What does not depend on the engine: what the record says before the processes are looked at, what
 // the control plane says after it, and what to call all of it.
 void begin_status(NetworkStatus& status, const LaunchRecord& record);
 void complete_status(NetworkStatus& status, bool is_complete, const Clock& clock,
-                     const rpc::TlsFiles& tls = {});
+                     const ControlAccess& access = {});
 
 // For people, several lines.
 [[nodiscard]] std::string format_table(const NetworkStatus& status);

@@ -20,9 +20,19 @@ constexpr std::array kRunFiles = {"control.endpoint", "router.endpoint", "launch
                                   "compose.yaml", ".env"};
 constexpr std::string_view kComposeWord = "compose";
 // What the programs keep from one run to the next.
-constexpr std::array kKeptEntries = {
-    "control.lock",       "control.db", "control.db-wal", "control.db-shm",
-    "control.db-journal", "logs",       "logs.previous",  "pops"};
+constexpr std::array kKeptEntries = {"control.lock",
+                                     "control.db",
+                                     "control.db-wal",
+                                     "control.db-shm",
+                                     "control.db-journal",
+                                     "logs",
+                                     "logs.previous",
+                                     "pops",
+                                     "pki",
+                                     "join",
+                                     "router",
+                                     "control.crt",
+                                     "control.key"};
 
 Result<void> remove_tree(const fs::path& path) {
   std::error_code error;
@@ -131,6 +141,10 @@ Result<void> StateFolder::remove_run_files() const {
     if (is_run_file(entry)) ISOPOP_TRY(remove_tree(entry.path()));
   }
   return {};
+}
+
+Result<void> StateFolder::remove_join_folder() const {
+  return remove_tree(join());
 }
 
 Result<void> StateFolder::purge() const {

@@ -46,6 +46,10 @@ class StateFolder {
   [[nodiscard]] std::filesystem::path logs() const { return path_ / "logs"; }
   [[nodiscard]] std::filesystem::path log_of(std::string_view name) const;
 
+  // Where the control plane keeps its keys, and where those get theirs who may join.
+  [[nodiscard]] std::filesystem::path pki() const { return path_ / "pki"; }
+  [[nodiscard]] std::filesystem::path join() const { return path_ / "join"; }
+
   // Creates the folder; the error says what to do when it cannot be written to.
   [[nodiscard]] Result<void> create() const;
   // An empty folder for logs; the logs of the last run move to logs.previous.
@@ -58,6 +62,7 @@ class StateFolder {
   // What the programs leave when they were killed: endpoint files, sockets, half-written files, the
   // record. Keeps the database, the PoPs' stores and the logs.
   [[nodiscard]] Result<void> remove_run_files() const;
+  [[nodiscard]] Result<void> remove_join_folder() const;
   // Everything that is known to be ours; the folder itself when nothing else is in it.
   [[nodiscard]] Result<void> purge() const;
 

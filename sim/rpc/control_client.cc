@@ -9,11 +9,6 @@
 namespace isopop::sim {
 namespace {
 
-// gRPC's deadlines are wall-clock moments; a clock that jumps only makes one question fail early.
-void set_deadline(grpc::ClientContext& context, std::chrono::milliseconds timeout) {
-  context.set_deadline(std::chrono::system_clock::now() + timeout);
-}
-
 PopCondition to_condition(v1::PopState state) {
   switch (state) {
     case v1::POP_STATE_READY:
@@ -38,25 +33,31 @@ std::vector<SandboxMeasure> to_measures(const v1::SandboxReport& report) {
 
 struct ControlClient::Connection {
   std::unique_ptr<v1::Control::Stub> stub;
-  rpc::TlsFiles tls;
+  ControlAccess access;
 
+  // gRPC's deadlines are wall-clock moments; a clock that jumps only makes one question fail early.
+  void prepare(grpc::ClientContext& context, std::chrono::milliseconds timeout) const {
+    context.set_deadline(std::chrono::system_clock::now() + timeout);
+    if (!access.token.empty()) context.AddMetadata("authorization", "Bearer " + access.token);
+  }
   [[nodiscard]] Error describe(const grpc::Status& outcome) const {
     Error error = rpc::to_error(outcome);
-    const std::string about_tls = rpc::explain_tls(outcome, tls);
+    const std::string about_tls = rpc::explain_tls(outcome, access.tls);
     if (about_tls.empty()) return error;
     return Error{ErrorCode::kUnauthenticated, about_tls};
   }
 };
 
-ControlClient::ControlClient(const std::string& address, rpc::TlsFiles tls)
-    : connection_(std::make_unique<const Connection>(Connection{
-          .stub = v1::Control::NewStub(rpc::connect(address, tls)), .tls = std::move(tls)})) {}
+ControlClient::ControlClient(const std::string& address, ControlAccess access)
+    : connection_(std::make_unique<const Connection>(
+          Connection{.stub = v1::Control::NewStub(rpc::connect(address, access.tls)),
+                     .access = std::move(access)})) {}
 
 ControlClient::~ControlClient() = default;
 
 Result<ControlStatus> ControlClient::status(std::chrono::milliseconds timeout) const {
   grpc::ClientContext context;
-  set_deadline(context, timeout);
+  connection_->prepare(context, timeout);
   v1::Status answer;
   const grpc::Status outcome = connection_->stub->GetStatus(&context, {}, &answer);
   if (!outcome.ok())
@@ -74,7 +75,7 @@ Result<ControlStatus> ControlClient::status(std::chrono::milliseconds timeout) c
 
 Result<std::vector<PopReport>> ControlClient::pops(std::chrono::milliseconds timeout) const {
   grpc::ClientContext context;
-  set_deadline(context, timeout);
+  connection_->prepare(context, timeout);
   v1::ListPopsResponse answer;
   const grpc::Status outcome = connection_->stub->ListPops(&context, {}, &answer);
   if (!outcome.ok())

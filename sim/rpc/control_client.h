@@ -8,8 +8,8 @@
 
 #include "common/geo/geo_point.h"
 #include "common/result/result.h"
-#include "common/rpc/tls_files.h"
 #include "common/time/clock.h"
+#include "sim/rpc/control_access.h"
 
 namespace isopop::sim {
 
@@ -47,13 +47,13 @@ struct PopReport {
 };
 
 // Asks one control plane. Blocking, each call with a deadline; UNAVAILABLE when nobody answers,
-// UNAUTHENTICATED when TLS is why.
-// Thread-safe.
+// UNAUTHENTICATED when TLS is why
+// or the token. Thread-safe.
 class ControlClient {
  public:
   // Never blocks; connects with the first call, and again when the connection is lost.
-  // `tls` has been checked (check_tls_files).
-  explicit ControlClient(const std::string& address, rpc::TlsFiles tls = {});
+  // Its TLS files have been checked (check_tls_files).
+  explicit ControlClient(const std::string& address, ControlAccess access = {});
   ~ControlClient();
   ControlClient(const ControlClient&) = delete;
   ControlClient& operator=(const ControlClient&) = delete;

@@ -13,6 +13,7 @@ Result<std::string> lease_pop(const std::string& control_address, const rpc::Tls
   v1::LeasePopRequest question;
   question.set_host(request.host);
   question.set_instance(request.instance);
+  question.set_join_token(request.join_token);
   for (const std::string& id : request.ids) question.add_ids(id);
   grpc::ClientContext context;
   context.set_deadline(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),

@@ -14,6 +14,7 @@ struct LeaseRequest {
   std::string host;
   std::string instance;
   std::vector<std::string> ids;  // the best first
+  std::string join_token;        // where programs must identify themselves
 };
 
 // Asks the control plane once, over a connection of its own, so that a name is looked up anew each
