@@ -25,18 +25,18 @@
 #include "common/http/server.h"
 #include "common/log/log.h"
 #include "common/pki/signing.h"
-#include "common/process/process_memory.h"
 #include "common/rpc/enrollment.h"
 #include "common/rpc/rpc.h"
 #include "common/time/clock.h"
 #include "pop_node/http/edge_handler.h"
 #include "pop_node/http/pop_metrics.h"
 #include "pop_node/kv/pop_kv.h"
+#include "pop_node/main/outage_switch.h"
+#include "pop_node/main/pop_condition.h"
 #include "pop_node/main/settings.h"
 #include "pop_node/pool/executor_pool.h"
 #include "pop_node/pool/executor_trial.h"
 #include "pop_node/pool/signal.h"
-#include "pop_node/rpc/clock_watch.h"
 #include "pop_node/rpc/distribution_client.h"
 #include "pop_node/rpc/kv_client.h"
 #include "pop_node/worker/version_store.h"
@@ -53,9 +53,6 @@ constexpr milliseconds kPoolPatience{800};
 constexpr milliseconds kLastPatience{300};
 // Of an executor of a version on trial: a container may take a second, a busy machine some more.
 constexpr std::chrono::seconds kTrialPatience{10};
-constexpr std::chrono::seconds kMemoryPeriod{10};
-constexpr std::chrono::seconds kStorePeriod{10};
-constexpr std::chrono::seconds kListenAgainPeriod{1};
 constexpr std::uint64_t kBundleKeyBytesMax = 64 * 1024;
 
 // Two for each executor, and one for each connection: more than the 1,024 that a shell gives.
@@ -136,107 +133,41 @@ void connect(WorkerCatalog& catalog, ExecutorPool& pool, PopMetrics& metrics,
   pool.on_crashed([&figures](const LiveWorker& worker) { figures.count_crash(worker.version); });
 }
 
-// A rehearsed outage, for as long as the control plane says so.
-class OutageSwitch final {
- public:
-  OutageSwitch(asio::io_context& io, http::Server& server) : server_(server), again_(io) {}
-
-  void set(bool failed) {
-    again_.cancel();
-    if (failed != is_failed_) {
-      log_warning("{}", failed ? "an outage is rehearsed: all connections are cut"
-                               : "the rehearsed outage is over");
-    }
-    is_failed_ = failed;
-    if (failed) {
-      server_.suspend();
-    } else {
-      listen_again();
-    }
-  }
-
- private:
-  void listen_again() {
-    const Result<void> listens = server_.resume();
-    if (listens.ok()) return;
-    log_error("{}; trying again", listens.error().message);
-    again_.expires_after(kListenAgainPeriod);
-    again_.async_wait([this](boost::system::error_code cancelled) {
-      if (!cancelled) listen_again();
-    });
-  }
-
-  http::Server& server_;
-  asio::steady_timer again_;
-  bool is_failed_ = false;
-};
-
-// What heartbeats tell of this PoP.
-class Condition final {
- public:
-  Condition(const Clock& clock, WorkerCatalog& catalog, const ExecutorPool& pool,
-            const PopMetrics& metrics, VersionFigures& figures, const PopKv& kv)
-      : clock_(clock),
-        catalog_(catalog),
-        pool_(pool),
-        metrics_(metrics),
-        figures_(figures),
-        kv_(kv) {}
-
-  // With the figures since the last one.
-  v1::Heartbeat heartbeat() {
-    v1::Heartbeat heartbeat;
-    heartbeat.set_executors(static_cast<std::uint32_t>(pool_.figures().executors));
-    heartbeat.set_requests(metrics_.requests());
-    heartbeat.set_errors(metrics_.errors());
-    heartbeat.set_wall_ms(to_unix_ms(clock_.wall_now()));
-    heartbeat.set_memory_bytes(own_bytes() + pool_.memory_bytes());
-    if (const v1::ZygoteReady* const zygote = pool_.zygote_report()) {
-      *heartbeat.mutable_sandbox() = zygote->sandbox();
-    }
-    figures_.take(heartbeat);
-    *heartbeat.mutable_kv() = kv_.figures();
-    look_for_problems(heartbeat);
-    return heartbeat;
-  }
-
- private:
-  void look_for_problems(v1::Heartbeat& heartbeat) {
-    clock_watch_.look(clock_);
-    if (clock_.now() - store_looked_at_ > kStorePeriod) {
-      store_looked_at_ = clock_.now();
-      catalog_.look_after_store();
-    }
-    for (const std::string& problem : {catalog_.store_problem(), clock_watch_.problem()}) {
-      if (!problem.empty()) heartbeat.add_problems(problem);
-    }
-  }
-
-  std::uint64_t own_bytes() {
-    if (clock_.now() - measured_at_ > kMemoryPeriod) {
-      measured_at_ = clock_.now();
-      own_bytes_ = anonymous_bytes(getpid()).value_or(0);
-    }
-    return own_bytes_;
-  }
-
-  const Clock& clock_;
-  WorkerCatalog& catalog_;
-  const ExecutorPool& pool_;
-  const PopMetrics& metrics_;
-  VersionFigures& figures_;
-  const PopKv& kv_;
-  ClockWatch clock_watch_;
-  Instant store_looked_at_{};
-  Instant measured_at_{};
-  std::uint64_t own_bytes_ = 0;
-};
-
 asio::awaitable<void> run_trial(asio::io_context& io, ExecutorPool& pool,
                                 std::vector<LiveWorkerPtr> versions,
                                 std::function<void(Result<void>)> done) {
   const Result<void> outcome = co_await try_versions(io, pool, std::move(versions), kTrialPatience);
   done(outcome);
+}
+
+DistributionClientOptions client_options(const Options& options, const Settings& settings,
+                                         const rpc::TlsFiles& tls,
+                                         const AdvertisedAddress& address) {
+  return {.control_address = options.control,
+          .tls = tls,
+          .description = describe(options),
+          .address = address,
+          .round_trip = settings.control_rtt};
+}
+
+// All that it names lives as long as the client.
+DistributionPorts ports_of(asio::io_context& io, PopCondition& condition, ExecutorPool& pool,
+                           Tails& tails, OutageSwitch& outage, PopKv& kv) {
+  return {.heartbeat = [&condition] { return condition.heartbeat(); },
+          .try_versions =
+              [&io, &pool](std::vector<LiveWorkerPtr> versions,
+                           std::function<void(Result<void>)> done) {
+                asio::co_spawn(io, run_trial(io, pool, std::move(versions), std::move(done)),
+                               asio::detached);
+              },
+          .start_tail = [&tails](const v1::TailStart& tail) { tails.start(tail); },
+          .stop_tail = [&tails](std::uint64_t id) { tails.stop(id); },
+          .has_tails = [&tails] { return tails.any(); },
+          .tail_events = [&tails] { return tails.take(); },
+          .outage = [&outage](const v1::Outage& told) { outage.set(told.failed()); },
+          .kv_invalidations = [&kv](const v1::KvInvalidations& told) { kv.invalidate(told); },
+          .stream_began = [&kv] { kv.doubt_everything(); },
+          .stream_ended = [&tails] { tails.stop_all(); }};
 }
 
 // The key that versions must be signed with: the one that was named, or that was learnt when this
@@ -317,31 +248,11 @@ Result<void> run_pop(const Options& options) {
       const AdvertisedAddress address,
       AdvertisedAddress::create(options.advertise, server->address()).with_context("--advertise"));
 
-  Condition condition(clock, catalog, pool, metrics, figures, kv);
+  PopCondition condition(clock, catalog, pool, metrics, figures, kv);
   OutageSwitch outage(io, *server);
   distribution = std::make_unique<DistributionClient>(
-      io, clock, catalog,
-      DistributionClientOptions{.control_address = options.control,
-                                .tls = tls,
-                                .description = describe(options),
-                                .address = address,
-                                .round_trip = settings.control_rtt},
-      DistributionPorts{
-          .heartbeat = [&condition] { return condition.heartbeat(); },
-          .try_versions =
-              [&io, &pool](std::vector<LiveWorkerPtr> versions,
-                           std::function<void(Result<void>)> done) {
-                asio::co_spawn(io, run_trial(io, pool, std::move(versions), std::move(done)),
-                               asio::detached);
-              },
-          .start_tail = [&tails](const v1::TailStart& tail) { tails.start(tail); },
-          .stop_tail = [&tails](std::uint64_t id) { tails.stop(id); },
-          .has_tails = [&tails] { return tails.any(); },
-          .tail_events = [&tails] { return tails.take(); },
-          .outage = [&outage](const v1::Outage& told) { outage.set(told.failed()); },
-          .kv_invalidations = [&kv](const v1::KvInvalidations& told) { kv.invalidate(told); },
-          .stream_began = [&kv] { kv.doubt_everything(); },
-          .stream_ended = [&tails] { tails.stop_all(); }});
+      io, clock, catalog, client_options(options, settings, tls, address),
+      ports_of(io, condition, pool, tails, outage, kv));
   distribution->start();
   log_info("PoP {} serves on {}; {} workers from its store", options.id,
            to_string(server->address()), restored);
