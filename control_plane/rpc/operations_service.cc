@@ -12,6 +12,7 @@
 #include "control_plane/audit/audit_log.h"
 #include "control_plane/operations/pop_service_table.h"
 #include "control_plane/registry/names.h"
+#include "control_plane/rpc/backup_stream.h"
 #include "control_plane/rpc/refusal.h"
 #include "control_plane/rpc/tail_stream.h"
 
@@ -154,6 +155,15 @@ grpc::ServerWriteReactor<v1::Figures>* OperationsService::WatchFigures(
   const Result<Actor> actor = authorizer_.authorize(*context, Permission::kRead);
   if (!actor.ok()) return refuse_stream<Reactor>(actor.error());
   return start_figures_stream(loop_, telemetry_, io_, clock_, *request);
+}
+
+grpc::ServerWriteReactor<v1::BackupPiece>* OperationsService::Backup(
+    grpc::CallbackServerContext* context, const v1::BackupRequest* /*request*/) {
+  using Reactor = grpc::ServerWriteReactor<v1::BackupPiece>;
+  const Result<Actor> actor = authorizer_.authorize(*context, Permission::kAdmin);
+  if (!actor.ok()) return refuse_stream<Reactor>(actor.error());
+  log_info("{} takes a backup", actor.value().name);
+  return start_backup_stream(loop_, state_);
 }
 
 }  // namespace isopop::control

@@ -38,6 +38,8 @@ class OperationsService final : public v1::Operations::CallbackService {
                                                 const v1::TailRequest* request) override;
   grpc::ServerWriteReactor<v1::Figures>* WatchFigures(
       grpc::CallbackServerContext* context, const v1::WatchFiguresRequest* request) override;
+  grpc::ServerWriteReactor<v1::BackupPiece>* Backup(grpc::CallbackServerContext* context,
+                                                    const v1::BackupRequest* request) override;
 
  private:
   // `unseen`: those of them that did not connect in this run. NOT_FOUND: the database does not know

@@ -18,9 +18,12 @@ void ControlProcess::start(const std::vector<std::string>& more_arguments) {
   // A file that a killed predecessor left would be taken for the new one's.
   std::error_code ignored;
   std::filesystem::remove(state() / "control.endpoint", ignored);
-  std::vector<std::string> arguments = {"--state",     state().string(), "--listen",
-                                        "127.0.0.1:0", "--http-listen",  "127.0.0.1:0"};
+  std::vector<std::string> arguments = {"--state", state().string(), "--http-listen",
+                                        "127.0.0.1:0"};
   arguments.insert(arguments.end(), more_arguments.begin(), more_arguments.end());
+  if (std::find(arguments.begin(), arguments.end(), "--listen") == arguments.end()) {
+    arguments.insert(arguments.end(), {"--listen", "127.0.0.1:0"});
+  }
   const auto says_who_may = [](const std::string& argument) {
     return argument == "--pki" || argument == "--tls-cert";
   };
