@@ -295,6 +295,8 @@ Result<void> load_access(Store& store, AccessBook& book, const Clock& clock,
   return store.call([&](Registry& registry) -> Result<void> {
     Database& database = registry.database();
     AccessTable table(database);
+    // A damaged database serves with the tokens that it has.
+    if (!registry.fault().empty()) return fill(book, table);
     ISOPOP_TRY_ASSIGN(const std::vector<Token> present, table.tokens());
     ISOPOP_TRY_ASSIGN(Transaction transaction, Transaction::begin(database));
     for (const auto& [role, text] :
