@@ -17,6 +17,7 @@ void add_deploy_commands(CommandLine& line);
 void add_deployment_commands(CommandLine& line);
 void add_invoke_commands(CommandLine& line);
 void add_pki_commands(CommandLine& line);
+void add_kv_commands(CommandLine& line);
 void add_pop_commands(CommandLine& line);
 void add_rollout_commands(CommandLine& line);
 void add_secret_commands(CommandLine& line);

@@ -28,6 +28,7 @@ int run(int argc, char** argv) {
   add_rollout_commands(line);
   add_worker_commands(line);
   add_invoke_commands(line);
+  add_kv_commands(line);
   add_pop_commands(line);
   add_telemetry_commands(line);
   add_secret_commands(line);
