@@ -44,6 +44,7 @@ Result<Context> place_of(const TargetOptions& options, const fs::path& contexts_
   if (options.context && options.state) {
     return invalid_argument("--context and --state: say one of the two");
   }
+  if (options.endpoint) ISOPOP_TRY(checked_address(*options.endpoint));
   if (options.endpoint && !options.context) return Context{.endpoint = *options.endpoint};
   if (options.state && !options.context) return Context{.state = *options.state};
   if (!options.context && !options.endpoint_of_environment.empty()) {

@@ -239,12 +239,10 @@ class Reader {
     return {};
   }
 
-  // Variables and bindings are all properties of `env`: no name twice, each a JavaScript name.
+  // Variables and bindings are all properties of `env`: no name twice.
   Result<WorkerConfig> check_settings_together(const WranglerValue& root) {
-    v1::WorkerSettings all = config_.settings;
-    for (const v1::KvBinding& binding : all.kv()) all.add_variables()->set_name(binding.name());
     const WranglerValue* kv = root.find("kv_namespaces");
-    ISOPOP_TRY(at(kv == nullptr ? root : *kv, "names in env", check_settings(all)));
+    ISOPOP_TRY(at(kv == nullptr ? root : *kv, "names in env", check_settings(config_.settings)));
     return std::move(config_);
   }
 
