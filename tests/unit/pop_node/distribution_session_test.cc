@@ -338,6 +338,16 @@ TEST_F(DistributionSessionTest, GivesTheStreamUpWhenTheProtocolIsBroken) {
   EXPECT_FALSE(session_->on_message(chunk(one_, 0, 5)).ok()) << "not asked for";
 }
 
+TEST_F(DistributionSessionTest, APushThatComesAgainOrLateChangesNothing) {
+  const VersionWithCode second = make_version("site", 2, "two");
+  install(second);
+  say(welcome(2));
+  say(push(1, second.version));
+  EXPECT_FALSE(session_->on_message(push(1, one_.version)).ok()) << "replayed";
+  EXPECT_FALSE(session_->on_message(push(0, one_.version)).ok()) << "an older one";
+  EXPECT_EQ(catalog_.live_number("site"), 2U);
+}
+
 TEST_F(DistributionSessionTest, GivesTheStreamUpWhenPiecesAreOutOfOrder) {
   say(welcome(1));
   say(push(1, one_.version));
