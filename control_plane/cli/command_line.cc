@@ -137,7 +137,8 @@ void CommandLine::add_global_options() {
   app_.add_option("--state", target.state,
                   "Control plane of the topology in this folder (default: .isopop)");
   app_.add_option("--token-file", target.token_file,
-                  "File with the token that says who you are (or POPCTL_TOKEN, the token itself)");
+                  "File with the token that says who you are (or POPCTL_TOKEN, the token itself)")
+      ->envname("POPCTL_TOKEN_FILE");
   app_.add_option("--ca", target.ca, "CA of the control plane's certificate (PEM)")
       ->envname("POPCTL_CA");
   app_.add_option_function<std::string>(

@@ -189,8 +189,29 @@ class ComposeLaunch final {
       return unavailable(fmt::format("the control plane's container {} ended: {}{}", control->name,
                                      control->status, log_of(*control)));
     }
-    control_.emplace(fmt::format("{}:{}", control_address_, kRpcPort));
+    ISOPOP_TRY(learn_access(*control));
+    control_.emplace(fmt::format("{}:{}", control_address_, kRpcPort),
+                     access_of(options_.state.path()));
     return {};
+  }
+
+  // What the control plane has made in its container, for people on this machine: whom to believe,
+  // and the first token.
+  Result<void> learn_access(const Container& control) {
+    const auto copy = [&](const char* file, const std::filesystem::path& to) -> Result<void> {
+      while (true) {
+        const Result<std::string> text = engine_.docker(
+            {"exec", control.name, "cat", fmt::format("/var/lib/isopop/pki/{}", file)},
+            kListTimeout);
+        if (text.ok() && !text.value().empty()) {
+          ISOPOP_TRY(create_private_folder(to.parent_path()));
+          return write_private_file(to, text.value());
+        }
+        ISOPOP_TRY(look());
+      }
+    };
+    ISOPOP_TRY(copy("admin.token", options_.state.pki() / "admin.token"));
+    return copy("ca.crt", options_.state.join() / "ca.crt");
   }
 
   Result<std::optional<Container>> container_of(const std::string& service) {
@@ -321,7 +342,7 @@ Result<ComposePlan> prepare(const ComposeLaunchOptions& options, const Container
 bool is_up(const ComposeLaunchOptions& options, const std::optional<LaunchRecord>& record,
            const std::string& digest) {
   if (!record || !record->is_complete || record->digest != digest) return false;
-  const ControlClient control(record->control_rpc);
+  const ControlClient control(record->control_rpc, access_of(options.state.path()));
   const Result<ControlStatus> status = control.status(kAnswerTimeout);
   return status.ok() && status.value().pops_ready >= options.topology.pops.size() &&
          !status.value().router_addresses.empty();

@@ -61,8 +61,11 @@ constexpr std::string_view kControlAndRouter = R"(services:
   control:
     <<: *isopop
     command:
-{control_command}    environment: {{POPCTL_ENDPOINT: "127.0.0.1:7070"}}  # for `exec`
-    volumes: ["control-state:/var/lib/isopop"]
+{control_command}    environment:  # for `exec`
+      POPCTL_ENDPOINT: "127.0.0.1:7070"
+      POPCTL_CA: /var/lib/isopop/pki/ca.crt
+      POPCTL_TOKEN_FILE: /var/lib/isopop/pki/admin.token
+    volumes: ["control-state:/var/lib/isopop", "join:/var/lib/isopop-join"]
     tmpfs: ["/tmp:size=64m"]
     mem_limit: {control_memory}
     pids_limit: 256
@@ -77,6 +80,7 @@ constexpr std::string_view kControlAndRouter = R"(services:
     <<: *isopop
     command:
 {router_command}    ports: ["${{ISOPOP_PORT:-8080}}:8080"]
+    volumes: ["join:/var/lib/isopop-join:ro"]
     tmpfs: ["/tmp:size=16m", "/var/lib/isopop:uid=10001,gid=10001,mode=0700,size=16m"]
     mem_limit: {router_memory}
     pids_limit: 256
@@ -126,6 +130,7 @@ networks:
 
 volumes:
   control-state: {}
+  join: {}  # what lets PoPs and routers enroll
 )";
 
 constexpr std::size_t kMonitoringContainers = 2;
@@ -191,7 +196,7 @@ std::string pop_block(const Topology& topology, const ComposeOptions& options) {
   for (const auto& [name, value] : pop_environment(topology.pop, options.memory, options.log)) {
     environment += environment_line(name, value);
   }
-  std::string mount;
+  std::string mount = "  volumes:\n    - \"join:/var/lib/isopop-join:ro\"\n";
   if (looks_up_pops(options)) {
     const bool mounts = is_file(options.topology);
     environment += environment_line("POP_TOPOLOGY",
@@ -201,9 +206,8 @@ std::string pop_block(const Topology& topology, const ComposeOptions& options) {
       environment += environment_line("POP_COUNT", std::to_string(topology.pops.size()));
     }
     if (mounts) {
-      mount =
-          fmt::format("  volumes:\n    - {{type: bind, source: {}, target: {}, read_only: true}}\n",
-                      yaml_quoted_for_compose(options.topology), kMountedTopology);
+      mount += fmt::format("    - {{type: bind, source: {}, target: {}, read_only: true}}\n",
+                           yaml_quoted_for_compose(options.topology), kMountedTopology);
     }
   }
   // By the alias Prometheus finds them all.
@@ -226,7 +230,8 @@ std::string command_lines(const std::vector<std::string>& command) {
 std::string services(const Topology& topology, const ComposeOptions& options) {
   return fmt::format(
       fmt::runtime(kControlAndRouter),
-      fmt::arg("control_command", command_lines(control_command(options.log))),
+      fmt::arg("control_command", command_lines(control_command(options.log, "/var/lib/isopop/pki",
+                                                                JoinFolder::kWritten))),
       fmt::arg("router_command", command_lines(router_command(topology, options.log))),
       fmt::arg("control_memory", compose_bytes(options.memory.control_bytes)),
       fmt::arg("router_memory", compose_bytes(options.memory.router_bytes)));

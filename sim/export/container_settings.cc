@@ -11,6 +11,8 @@ namespace isopop::sim {
 namespace {
 
 constexpr std::string_view kStateFolder = "/var/lib/isopop";
+// Shared by all: what the control plane writes there lets them enroll.
+constexpr std::string_view kJoinFolder = "/var/lib/isopop-join";
 constexpr std::string_view kCities = "/usr/share/isopop/configs/data/cities.csv";
 
 std::string flag(std::string_view name, std::string_view value) {
@@ -35,6 +37,7 @@ Environment pop_environment(const PopSettings& pop, const ContainerMemory& memor
   std::vector<ProgramOption> options = {{"control", "control:7070"},
                                         {"listen", "0.0.0.0:8080"},
                                         {"state", std::string(kStateFolder)},
+                                        {"join", std::string(kJoinFolder)},
                                         {"log-level", log.level},
                                         {"log-format", log.format}};
   const std::vector<ProgramOption> settings = pop_options(with_budget(pop, memory));
@@ -55,16 +58,20 @@ Environment pop_identity(const PopSite& pop) {
           {"POP_LON", fmt::format("{}", pop.place.longitude_deg)}};
 }
 
-std::vector<std::string> control_command(const ProgramLog& log) {
+std::vector<std::string> control_command(const ProgramLog& log, std::string_view pki_folder,
+                                         JoinFolder writes_join_folder) {
   std::vector<std::string> command = {"isopop-control", flag("listen", "0.0.0.0:7070"),
-                                      flag("http-listen", "0.0.0.0:7071")};
+                                      flag("http-listen", "0.0.0.0:7071"), flag("pki", pki_folder),
+                                      flag("server-name", "control")};
+  if (writes_join_folder == JoinFolder::kWritten) command.push_back(flag("join", kJoinFolder));
   add_common_flags(command, log);
   return command;
 }
 
 std::vector<std::string> router_command(const Topology& topology, const ProgramLog& log) {
   std::vector<std::string> command = {"isopop-router", flag("control", "control:7070"),
-                                      flag("listen", "0.0.0.0:8080"), flag("cities", kCities)};
+                                      flag("listen", "0.0.0.0:8080"), flag("join", kJoinFolder),
+                                      flag("cities", kCities)};
   for (const ProgramOption& option : router_options(topology)) {
     command.push_back(flag(option.name, option.value));
   }

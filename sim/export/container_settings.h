@@ -3,6 +3,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -42,7 +43,12 @@ using Environment = std::vector<std::pair<std::string, std::string>>;  // in the
 // Who one PoP is: POP_ID and the others.
 [[nodiscard]] Environment pop_identity(const PopSite& pop);
 
-[[nodiscard]] std::vector<std::string> control_command(const ProgramLog& log);
+// Where programs enroll from: a folder that the control plane writes, or one that people made.
+enum class JoinFolder { kWritten, kGiven };
+// `pki_folder`: in its container.
+[[nodiscard]] std::vector<std::string> control_command(const ProgramLog& log,
+                                                       std::string_view pki_folder,
+                                                       JoinFolder writes_join_folder);
 [[nodiscard]] std::vector<std::string> router_command(const Topology& topology,
                                                       const ProgramLog& log);
 

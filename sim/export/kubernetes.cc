@@ -16,7 +16,7 @@ constexpr std::string_view kKustomization =
     R"(# Network {name}: {pops} PoPs in {regions} regions, on Kubernetes.
 # Written by `{made_by}`; change the topology and write it again.
 #
-#   kubectl apply -k FOLDER
+#   kubectl apply -k FOLDER  # with the Secrets isopop-pki and isopop-join, see docker/k8s/README.md
 #   kubectl delete -k FOLDER
 
 apiVersion: kustomize.config.k8s.io/v1beta1
@@ -27,10 +27,6 @@ namespace: isopop
 resources:
   - {base}
   - pops.yaml
-
-# For mutual TLS between the programs, with a Secret isopop-tls:
-# components:
-#   - {components}/mtls
 
 # Where the nodes get the image from.
 images:
@@ -160,11 +156,18 @@ spec:
               mountPath: /etc/isopop/topology.yaml
               subPath: topology.yaml
               readOnly: true
+            - name: join
+              mountPath: /var/lib/isopop-join
+              readOnly: true
             - name: state
               mountPath: /var/lib/isopop
             - name: tmp
               mountPath: /tmp
       volumes:
+        - name: join
+          secret:
+            secretName: isopop-join
+            defaultMode: 0440
         - name: topology
           configMap:
             name: isopop-topology
@@ -219,14 +222,11 @@ std::string router_literals(const Topology& topology, const KubernetesOptions& o
 
 std::string kustomization(const RegionalTopology& regional, const KubernetesOptions& options) {
   const Topology& topology = regional.topology;
-  const std::filesystem::path components =
-      std::filesystem::path(options.base).parent_path() / "components";
   return fmt::format(fmt::runtime(kKustomization), fmt::arg("name", yaml_comment(topology.name)),
                      fmt::arg("pops", topology.pops.size()),
                      fmt::arg("regions", regional.groups.size()),
                      fmt::arg("made_by", yaml_comment(options.made_by)),
                      fmt::arg("base", yaml_quoted(options.base)),
-                     fmt::arg("components", yaml_comment(components.string())),
                      fmt::arg("pop_literals", pop_literals(topology, options)),
                      fmt::arg("router_literals", router_literals(topology, options)));
 }

@@ -15,6 +15,7 @@ constexpr std::string_view kHead =
 # Written by `{made_by}`; change the topology and write it again.
 #
 #   docker swarm init
+#   popctl pki init --out pki  # beside this file
 #   docker stack deploy -c FILE isopop
 #   docker stack rm isopop
 #
@@ -46,7 +47,17 @@ services:
 constexpr std::string_view kControlAndRouter = R"(  control:
     <<: *isopop
     command:
-{control_command}    environment: {{POPCTL_ENDPOINT: "127.0.0.1:7070"}}  # for `exec`
+{control_command}    environment:  # for `exec`
+      POPCTL_ENDPOINT: "127.0.0.1:7070"
+      POPCTL_CA: /run/isopop-pki/ca.crt
+      POPCTL_TOKEN_FILE: /run/isopop-pki/admin.token
+    secrets:
+      - {{source: ca.crt, target: /run/isopop-pki/ca.crt, uid: "10001", mode: 0400}}
+      - {{source: ca.key, target: /run/isopop-pki/ca.key, uid: "10001", mode: 0400}}
+      - {{source: bundle.key, target: /run/isopop-pki/bundle.key, uid: "10001", mode: 0400}}
+      - {{source: secrets.key, target: /run/isopop-pki/secrets.key, uid: "10001", mode: 0400}}
+      - {{source: admin.token, target: /run/isopop-pki/admin.token, uid: "10001", mode: 0400}}
+      - {{source: join.token, target: /run/isopop-pki/join.token, uid: "10001", mode: 0400}}
     volumes:
       - {{type: volume, source: control-state, target: /var/lib/isopop}}
       - {{type: tmpfs, target: /tmp, tmpfs: {{size: 67108864}}}}
@@ -70,6 +81,9 @@ constexpr std::string_view kControlAndRouter = R"(  control:
     command:
 {router_command}    ports:
       - {{target: 8080, published: "${{ISOPOP_PORT:-8080}}", protocol: tcp, mode: host}}
+    secrets: &join
+      - {{source: ca.crt, target: /var/lib/isopop-join/ca.crt, uid: "10001", mode: 0400}}
+      - {{source: join.token, target: /var/lib/isopop-join/join.token, uid: "10001", mode: 0400}}
     volumes:
       - {{type: tmpfs, target: /var/lib/isopop, tmpfs: {{size: 16777216}}}}
     healthcheck:
@@ -93,7 +107,8 @@ constexpr std::string_view kPop = R"(  pop:
     # A task finds its PoP by the number at the end of its host name: pop-1 is the list's first.
     hostname: "pop-{{{{.Task.Slot}}}}"
     environment:
-{environment}    configs:
+{environment}    secrets: *join
+    configs:
       - {{source: {config}, target: /etc/isopop/topology.yaml}}
     volumes:
       - {{type: tmpfs, target: /var/lib/isopop, tmpfs: {{size: 67108864}}}}
@@ -124,6 +139,15 @@ networks:
 configs:
   {config}:
     file: {file}
+
+# Made beforehand by `popctl pki init --out pki`; another folder by ISOPOP_PKI.
+secrets:
+  ca.crt: {{file: "${{ISOPOP_PKI:-./pki}}/ca.crt"}}
+  ca.key: {{file: "${{ISOPOP_PKI:-./pki}}/ca.key"}}
+  bundle.key: {{file: "${{ISOPOP_PKI:-./pki}}/bundle.key"}}
+  secrets.key: {{file: "${{ISOPOP_PKI:-./pki}}/secrets.key"}}
+  admin.token: {{file: "${{ISOPOP_PKI:-./pki}}/admin.token"}}
+  join.token: {{file: "${{ISOPOP_PKI:-./pki}}/join.token"}}
 
 volumes:
   control-state: {{}}
@@ -167,12 +191,13 @@ Result<std::string> swarm_stack(const Topology& topology, const SwarmOptions& op
                                  fmt::arg("pops", topology.pops.size()),
                                  fmt::arg("made_by", yaml_comment(options.made_by)),
                                  fmt::arg("image", yaml_quoted(options.image)));
-  text +=
-      fmt::format(fmt::runtime(kControlAndRouter),
-                  fmt::arg("control_command", command_lines(control_command(options.log))),
-                  fmt::arg("router_command", command_lines(router_command(topology, options.log))),
-                  fmt::arg("control_memory", compose_bytes(options.memory.control_bytes)),
-                  fmt::arg("router_memory", compose_bytes(options.memory.router_bytes)));
+  text += fmt::format(
+      fmt::runtime(kControlAndRouter),
+      fmt::arg("control_command",
+               command_lines(control_command(options.log, "/run/isopop-pki", JoinFolder::kGiven))),
+      fmt::arg("router_command", command_lines(router_command(topology, options.log))),
+      fmt::arg("control_memory", compose_bytes(options.memory.control_bytes)),
+      fmt::arg("router_memory", compose_bytes(options.memory.router_bytes)));
   text +=
       fmt::format(fmt::runtime(kPop), fmt::arg("environment", environment_lines(topology, options)),
                   fmt::arg("config", config), fmt::arg("pops", topology.pops.size()),

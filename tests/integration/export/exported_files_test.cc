@@ -68,28 +68,15 @@ TEST_P(Overlay, IsWhatAClusterTakes) {
   EXPECT_THAT(outcome.output, HasSubstr(" objects, 0 problems\n"));
 }
 
-TEST_P(Overlay, FitsMutualTls) {
-  const ManifestsCopy copy;
-  copy.replace("overlays/" + GetParam() + "/kustomization.yaml",
-               "# components:\n#   - ../../components/mtls\n",
-               "components:\n  - ../../components/mtls\n");
-  const CommandOutcome outcome = check("check_kubernetes.mjs", copy.overlay(GetParam()));
-  EXPECT_TRUE(outcome.success()) << outcome.describe();
-}
-
 TEST_P(Overlay, IsRenderedByKustomize) {
   if (!is_installed("kubectl")) GTEST_SKIP() << "kubectl is not installed here";
-  const ManifestsCopy copy;
-  copy.replace("overlays/" + GetParam() + "/kustomization.yaml",
-               "# components:\n#   - ../../components/mtls\n",
-               "components:\n  - ../../components/mtls\n");
-  const CommandOutcome outcome =
-      run_command("kubectl", {"kustomize", copy.overlay(GetParam()).string()});
+  const CommandOutcome outcome = run_command(
+      "kubectl", {"kustomize", (kSource / "docker/k8s/overlays" / GetParam()).string()});
   ASSERT_TRUE(outcome.success()) << outcome.describe();
   // The generated maps' names end in a digest, where they are made and where they are used.
   EXPECT_THAT(outcome.output, ::testing::Not(HasSubstr("name: isopop-topology\n")));
   EXPECT_THAT(outcome.output, HasSubstr("name: isopop-topology-"));
-  EXPECT_THAT(outcome.output, HasSubstr("name: ISOPOP_POP_TLS_CERT"));
+  EXPECT_THAT(outcome.output, HasSubstr("secretName: isopop-join"));
   EXPECT_THAT(outcome.output, HasSubstr("image: isopop:latest"));
 }
 

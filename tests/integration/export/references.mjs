@@ -4,7 +4,7 @@ import { parse } from 'yaml';
 
 const workloads = new Set(['StatefulSet', 'Deployment']);
 // Who applies the overlay makes these.
-const foreignSecrets = new Set(['isopop-tls']);
+const foreignSecrets = new Set(['isopop-pki', 'isopop-join']);
 
 const nameOf = (object) => `${object.kind} ${object.metadata.name}`;
 const labelsOf = (workload) => workload.spec.template.metadata.labels;

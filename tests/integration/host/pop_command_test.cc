@@ -128,10 +128,11 @@ TEST_F(PopCommandTest, WaitsForAControlPlaneThatComesLater) {
     return log_of("later").find("no lease from the control plane") != std::string::npos;
   })) << log_of("later");
   EXPECT_FALSE(later.poll_exit());
-  const Result<Child> again = test::start_server(
-      "isopop-control",
-      {"--listen", address, "--http-listen", "127.0.0.1:0", "--state", control_.state().string()},
-      folder_.path() / "control.log");
+  const Result<Child> again =
+      test::start_server("isopop-control",
+                         {"--listen", address, "--http-listen", "127.0.0.1:0", "--state",
+                          control_.state().string(), "--insecure"},
+                         folder_.path() / "control.log");
   ASSERT_TRUE(again.ok());
   ASSERT_TRUE(test::wait_until(
       [&] { return std::filesystem::exists(control_.state() / "control.endpoint"); }));
