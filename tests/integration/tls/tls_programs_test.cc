@@ -1,4 +1,4 @@
-// The real programs over mutual TLS, with certificates of all kinds.
+// The real programs over TLS with certificates of somebody else's CA, of all kinds.
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -25,7 +25,10 @@ using ::testing::HasSubstr;
 using ::testing::Not;
 
 constexpr const char* kCode = "export default { fetch() { return new Response('hi'); } };";
+constexpr int kDenied = 5;
 constexpr int kUnreachable = 6;
+// What makes a certificate a program's.
+constexpr const char* kAms = "URI:spiffe://isopop/pop/AMS";
 
 std::vector<std::string> flags(const rpc::TlsFiles& files) {
   return {"--tls-cert", files.certificate, "--tls-key", files.key, "--tls-ca", files.ca};
@@ -64,14 +67,15 @@ class TlsProgramsTest : public ::testing::Test {
   CertificateAuthority ca_{control_.folder(), "own"};
   CertificateAuthority foreign_ca_{control_.folder(), "foreign"};
   rpc::TlsFiles server_ = ca_.issue({.name = "server"});
-  rpc::TlsFiles client_ = ca_.issue({.name = "client", .alternative_names = "DNS:client"});
-  rpc::TlsFiles expired_ =
-      ca_.issue({.name = "expired", .validity = CertificateAuthority::Validity::kExpired});
+  rpc::TlsFiles client_ = ca_.issue({.name = "client", .alternative_names = kAms});
+  rpc::TlsFiles expired_ = ca_.issue({.name = "expired",
+                                      .alternative_names = kAms,
+                                      .validity = CertificateAuthority::Validity::kExpired});
 };
 
 TEST_F(TlsProgramsTest, AWorkerIsDeployedToAPop) {
   control_.start(flags(server_));
-  EXPECT_THAT(control_.log(), HasSubstr("(gRPC, mutual TLS)"));
+  EXPECT_THAT(control_.log(), HasSubstr("(gRPC, TLS)"));
   const PopProcess pop(control_.endpoint(), {.executor = {}, .arguments = flags(client_)});
   ASSERT_TRUE(wait_until([this] { return popctl_says("1 ready"); })) << pop.log();
   const CommandOutcome deployed =
@@ -106,11 +110,28 @@ TEST_F(TlsProgramsTest, PopctlDoesNotBelieveAnotherServer) {
 
 TEST_F(TlsProgramsTest, PopctlTakesItsCertificateFromTheEnvironment) {
   control_.start(flags(server_));
+  const std::string token =
+      "POPCTL_TOKEN_FILE=" + (control_.state() / "pki" / "admin.token").string();
   const CommandOutcome outcome = run_command(
       program_path("popctl"), {"--endpoint", control_.endpoint(), "status"},
       {.environment = {"POPCTL_TLS_CERT=" + client_.certificate, "POPCTL_TLS_KEY=" + client_.key,
-                       "POPCTL_TLS_CA=" + client_.ca}});
+                       "POPCTL_TLS_CA=" + client_.ca, token}});
   EXPECT_TRUE(outcome.success()) << outcome.describe();
+}
+
+TEST_F(TlsProgramsTest, ACertificateThatNamesNoProgramOpensNothing) {
+  control_.start(flags(server_));
+  const rpc::TlsFiles nobody = ca_.issue({.name = "nobody", .alternative_names = "DNS:nobody"});
+  const PopProcess pop(control_.endpoint(), {.executor = {}, .arguments = flags(nobody)});
+  EXPECT_TRUE(wait_until([&pop] {
+    return pop.log().find("wants to know who calls") != std::string::npos;
+  })) << pop.log();
+  EXPECT_TRUE(popctl_says("pops           0 ready, 0 starting"));
+  // Nor does a program's let anybody do what people do.
+  const CommandOutcome outcome = run_command(
+      program_path("popctl"), {"--endpoint", control_.endpoint(), "--tls-cert", client_.certificate,
+                               "--tls-key", client_.key, "--tls-ca", client_.ca, "status"});
+  EXPECT_EQ(outcome.status.code, kDenied) << outcome.describe();
 }
 
 TEST_F(TlsProgramsTest, APopThatIsRefusedSaysWhyAndComesWithItsNewCertificate) {
@@ -120,7 +141,8 @@ TEST_F(TlsProgramsTest, APopThatIsRefusedSaysWhyAndComesWithItsNewCertificate) {
     return pop.log().find("it refuses the certificate in") != std::string::npos;
   })) << pop.log();
   EXPECT_TRUE(popctl_says("pops           0 ready, 0 starting"));
-  ASSERT_EQ(ca_.issue({.name = "expired"}).certificate, expired_.certificate);
+  ASSERT_EQ(ca_.issue({.name = "expired", .alternative_names = kAms}).certificate,
+            expired_.certificate);
   EXPECT_TRUE(wait_until([this] { return popctl_says("1 ready"); }, std::chrono::seconds(60)))
       << pop.log();
 }
