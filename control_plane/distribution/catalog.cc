@@ -1,13 +1,12 @@
 #include "control_plane/distribution/catalog.h"
 
 #include <fmt/format.h>
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
 #include <algorithm>
 #include <utility>
 
 #include "common/hash/hash.h"
+#include "common/protobuf/deterministic.h"
 #include "common/result/assert.h"
 
 namespace isopop::control {
@@ -60,14 +59,7 @@ std::string digest_of(const v1::Assignment& assignment) {
   v1::Assignment bare = assignment;
   bare.clear_digest();
   bare.clear_trial();
-  std::string bytes;
-  {
-    google::protobuf::io::StringOutputStream stream(&bytes);
-    google::protobuf::io::CodedOutputStream coded(&stream);
-    coded.SetSerializationDeterministic(true);
-    ISOPOP_ASSERT(bare.SerializeToCodedStream(&coded), "room for an assignment");
-  }
-  return sha256_hex(bytes);
+  return sha256_hex(serialise_deterministically(bare));
 }
 
 WorkerIndex Catalog::index_of(const std::string& worker) {

@@ -7,10 +7,10 @@
 #include <vector>
 
 #include "common/hash/hash.h"
+#include "common/protobuf/deterministic.h"
 #include "common/text/text.h"
 #include "common/units/units.h"
 #include "control_plane/registry/names.h"
-#include "control_plane/registry/serialise.h"
 #include "control_plane/registry/worker_limits.h"
 
 namespace isopop::control {

@@ -47,17 +47,26 @@ std::string Store::fault() const {
 
 void Store::run() {
   std::unique_lock lock(mutex_);
-  const auto is_due = [this] { return stopping_ || !tasks_.empty(); };
+  const SystemClock clock;
+  const auto has_work = [this] { return stopping_ || !tasks_.empty(); };
+  Instant probed_at = clock.now();
   while (true) {
     if (fault_.empty()) {
-      changed_.wait(lock, is_due);
-    } else if (!changed_.wait_for(lock, kProbeInterval, is_due)) {
+      changed_.wait(lock, has_work);
+      probed_at = clock.now();
+    } else {
+      changed_.wait_until(lock, probed_at + kProbeInterval, has_work);
+    }
+    // Not put off by work that only reads.
+    if (!fault_.empty() && clock.now() - probed_at >= kProbeInterval) {
+      probed_at = clock.now();
       lock.unlock();
       registry_->database().probe().ignore("fault() says how it went");
       lock.lock();
       note_fault(lock);
       continue;
     }
+    if (!has_work()) continue;
     if (tasks_.empty()) return;
     const Task task = std::move(tasks_.front());
     tasks_.pop_front();

@@ -1,6 +1,6 @@
 #include "control_plane/registry/version_signature.h"
 
-#include "control_plane/registry/serialise.h"
+#include "common/protobuf/deterministic.h"
 
 namespace isopop::control {
 

@@ -1,6 +1,8 @@
 #include "pop_node/worker/live_assignment.h"
 
 #include <algorithm>
+#include <numeric>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -48,11 +50,15 @@ Result<void> check_shares(const v1::Assignment& assignment) {
                                                      ": " + std::string(why)};
   };
   std::uint64_t sum = 0;
+  std::set<std::uint64_t> numbers;
   for (const v1::Share& share : assignment.shares()) {
     if (share.version().worker() != assignment.worker()) {
       return bad("a version of another worker has a share of it");
     }
     if (share.weight() == 0) return bad("a share without weight");
+    if (!numbers.insert(share.version().number()).second) {
+      return bad("version " + std::to_string(share.version().number()) + " has two shares");
+    }
     sum += share.weight();
   }
   if (sum != kWeightSum) {
@@ -64,19 +70,40 @@ Result<void> check_shares(const v1::Assignment& assignment) {
 
 }  // namespace
 
-LiveAssignment::LiveAssignment(v1::Assignment pushed, std::vector<LiveShare> shares)
-    : pushed_(std::move(pushed)), shares_(std::move(shares)) {
+LiveAssignment::LiveAssignment(const v1::Assignment& pushed, std::vector<LiveShare> shares)
+    : shares_(std::move(shares)), by_number_(shares_.size()) {
   ISOPOP_ASSERT(!shares_.empty(), "an assignment has a version");
-  pushed_.clear_trial();
+  head_.set_worker(pushed.worker());
+  head_.set_deployment(pushed.deployment());
+  head_.set_digest(pushed.digest());
+  if (pushed.has_stickiness()) *head_.mutable_stickiness() = pushed.stickiness();
+  std::iota(by_number_.begin(), by_number_.end(), std::size_t{0});
+  std::sort(by_number_.begin(), by_number_.end(), [this](std::size_t a, std::size_t b) {
+    return shares_[a].worker->version.number() < shares_[b].worker->version.number();
+  });
+}
+
+v1::Assignment LiveAssignment::pushed() const {
+  v1::Assignment assignment = head_;
+  for (const LiveShare& share : shares_) {
+    v1::Share& out = *assignment.add_shares();
+    *out.mutable_version() = share.worker->version;
+    out.set_weight(share.weight);
+  }
+  for (const v1::Secret& secret : shares_.front().worker->secrets) {
+    *assignment.add_secrets() = secret;
+  }
+  return assignment;
 }
 
 const LiveWorkerPtr& LiveAssignment::at(std::uint32_t point) const {
   ISOPOP_ASSERT(point < kWeightSum, "a point in the range of weights");
-  for (const LiveShare& share : shares_) {
+  for (const std::size_t index : by_number_) {
+    const LiveShare& share = shares_[index];
     if (point < share.weight) return share.worker;
     point -= share.weight;
   }
-  return shares_.back().worker;
+  return shares_[by_number_.back()].worker;
 }
 
 bool LiveAssignment::holds(const LiveWorkerPtr& worker) const {
@@ -106,18 +133,6 @@ Result<LiveAssignmentPtr> resolve_assignment(const v1::Assignment& assignment,
       ISOPOP_TRY_ASSIGN(worker, resolve(share.version(), assignment, defaults));
     }
     shares.push_back({std::move(worker), share.weight()});
-  }
-  std::sort(shares.begin(), shares.end(), [](const LiveShare& a, const LiveShare& b) {
-    return a.worker->version.number() < b.worker->version.number();
-  });
-  const auto twice =
-      std::adjacent_find(shares.begin(), shares.end(), [](const LiveShare& a, const LiveShare& b) {
-        return a.worker->version.number() == b.worker->version.number();
-      });
-  if (twice != shares.end()) {
-    return Error{ErrorCode::kFailedPrecondition,
-                 "worker " + assignment.worker() + ": version " +
-                     std::to_string(twice->worker->version.number()) + " has two shares"};
   }
   return LiveAssignmentPtr(std::make_shared<const LiveAssignment>(assignment, std::move(shares)));
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string_view>
@@ -23,14 +24,19 @@ struct LiveShare {
 // requests. Immutable.
 class LiveAssignment {
  public:
-  // `shares` by version number, each once; their weights sum up to kWeightSum.
-  LiveAssignment(v1::Assignment pushed, std::vector<LiveShare> shares);
+  // `shares` in the order of `pushed`; their weights sum up to kWeightSum.
+  LiveAssignment(const v1::Assignment& pushed, std::vector<LiveShare> shares);
 
-  // As it was pushed, but for `trial`.
-  [[nodiscard]] const v1::Assignment& pushed() const { return pushed_; }
+  // Worker, deployment, stickiness and digest; the rest is in the shares, and not held twice: a PoP
+  // may hold a thousand of these, and a machine hundreds of PoPs.
+  [[nodiscard]] const v1::Assignment& head() const { return head_; }
+  // All of it as it was pushed, but for `trial`.
+  [[nodiscard]] v1::Assignment pushed() const;
+  // As they were pushed: the heaviest first.
   [[nodiscard]] const std::vector<LiveShare>& shares() const { return shares_; }
-  // Its versions as they were pushed begin with the heaviest.
-  [[nodiscard]] const v1::WorkerVersion& heaviest() const { return pushed_.shares(0).version(); }
+  [[nodiscard]] const v1::WorkerVersion& heaviest() const {
+    return shares_.front().worker->version;
+  }
 
   // The version for a point below kWeightSum. Shares take their parts of the range in the order of
   // their numbers, so that a share that grows at its neighbour's cost keeps all it had.
@@ -38,8 +44,9 @@ class LiveAssignment {
   [[nodiscard]] bool holds(const LiveWorkerPtr& worker) const;
 
  private:
-  v1::Assignment pushed_;
+  v1::Assignment head_;
   std::vector<LiveShare> shares_;
+  std::vector<std::size_t> by_number_;  // which of them, by their versions' numbers
 };
 using LiveAssignmentPtr = std::shared_ptr<const LiveAssignment>;
 

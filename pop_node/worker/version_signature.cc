@@ -1,21 +1,13 @@
 #include "pop_node/worker/version_signature.h"
 
-#include <google/protobuf/io/coded_stream.h>
-#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+#include "common/protobuf/deterministic.h"
 
 namespace isopop::pop {
 
 std::string signed_bytes(const v1::WorkerVersion& version) {
   v1::WorkerVersion unsigned_version = version;
   unsigned_version.clear_signature();
-  std::string bytes = "isopop worker version 1\n";
-  {
-    google::protobuf::io::StringOutputStream appended(&bytes);
-    google::protobuf::io::CodedOutputStream coded(&appended);
-    coded.SetSerializationDeterministic(true);
-    unsigned_version.SerializeWithCachedSizes(&coded);
-  }
-  return bytes;
+  return "isopop worker version 1\n" + serialise_deterministically(unsigned_version);
 }
 
 Result<void> check_signature(const v1::WorkerVersion& version, const pki::VerifyKey& key) {

@@ -69,7 +69,7 @@ Result<void> WorkerCatalog::add_bundle(const LiveAssignment& prepared, const std
 }
 
 std::vector<LiveWorkerPtr> WorkerCatalog::new_versions(const LiveAssignment& prepared) const {
-  const LiveAssignmentPtr live = registry_.by_name(prepared.pushed().worker());
+  const LiveAssignmentPtr live = registry_.by_name(prepared.head().worker());
   std::vector<LiveWorkerPtr> versions;
   for (const LiveShare& share : prepared.shares()) {
     if (live == nullptr || !live->holds(share.worker)) versions.push_back(share.worker);
@@ -78,7 +78,7 @@ std::vector<LiveWorkerPtr> WorkerCatalog::new_versions(const LiveAssignment& pre
 }
 
 Result<void> WorkerCatalog::install(const LiveAssignmentPtr& prepared) {
-  const LiveAssignmentPtr before = registry_.by_name(prepared->pushed().worker());
+  const LiveAssignmentPtr before = registry_.by_name(prepared->head().worker());
   if (before != nullptr &&
       before->pushed().SerializeAsString() == prepared->pushed().SerializeAsString()) {
     return {};
@@ -103,7 +103,7 @@ Result<void> WorkerCatalog::install(const LiveAssignmentPtr& prepared) {
 }
 
 void WorkerCatalog::discard(const LiveAssignmentPtr& prepared) const {
-  retire_missing(prepared, registry_.by_name(prepared->pushed().worker()));
+  retire_missing(prepared, registry_.by_name(prepared->head().worker()));
 }
 
 Result<void> WorkerCatalog::remove(std::string_view worker) {

@@ -6,7 +6,7 @@ namespace isopop::pop {
 
 LiveAssignmentPtr WorkerRegistry::put(LiveAssignmentPtr assignment) {
   ISOPOP_ASSERT(assignment != nullptr, "an assignment to put");
-  LiveAssignmentPtr& place = workers_[assignment->pushed().worker()];
+  LiveAssignmentPtr& place = workers_[assignment->head().worker()];
   are_routes_stale_ = true;
   return std::exchange(place, std::move(assignment));
 }

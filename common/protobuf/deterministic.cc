@@ -1,9 +1,11 @@
-#include "control_plane/registry/serialise.h"
+#include "common/protobuf/deterministic.h"
 
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
-namespace isopop::control {
+#include "common/result/assert.h"
+
+namespace isopop {
 
 std::string serialise_deterministically(const google::protobuf::Message& message) {
   std::string bytes;
@@ -11,11 +13,9 @@ std::string serialise_deterministically(const google::protobuf::Message& message
     google::protobuf::io::StringOutputStream stream(&bytes);
     google::protobuf::io::CodedOutputStream coded(&stream);
     coded.SetSerializationDeterministic(true);
-    // SerializeWithCachedSizes wants the sizes of this very call.
-    static_cast<void>(message.ByteSizeLong());
-    message.SerializeWithCachedSizes(&coded);
+    ISOPOP_ASSERT(message.SerializeToCodedStream(&coded), "room for a message in a string");
   }
   return bytes;
 }
 
-}  // namespace isopop::control
+}  // namespace isopop
