@@ -21,7 +21,9 @@ void PopDirectory::apply(const PopsChange& change, Instant now) {
       pops_.emplace(id, pop);
       kept_.emplace(id, std::nullopt);
     } else if (listed->second.state == PopState::kDown) {
+      const bool is_drained = listed->second.is_drained;
       kept_.emplace(id, std::exchange(listed->second, pop));
+      listed->second.is_drained = is_drained;  // that is people's word, not a guess
     }
   }
   if (change.snapshot) kept_until_ = now + grace_;

@@ -29,9 +29,16 @@ Result<std::shared_ptr<const PopTable>> PopTable::create(std::vector<Pop> pops) 
     ISOPOP_TRY(check_geo_point(pops[i].place).with_context(fmt::format("PoP {}", pops[i].id)));
   }
   std::vector<std::size_t> eligible;
-  for (const PopState state : {PopState::kReady, PopState::kDown}) {
+  struct Choice {
+    PopState state;
+    bool is_drained;
+  };
+  for (const Choice choice : {Choice{PopState::kReady, false}, Choice{PopState::kDown, false},
+                              Choice{PopState::kReady, true}}) {
     for (std::size_t i = 0; i < pops.size(); ++i) {
-      if (pops[i].state == state) eligible.push_back(i);
+      if (pops[i].state == choice.state && pops[i].is_drained == choice.is_drained) {
+        eligible.push_back(i);
+      }
     }
     if (!eligible.empty()) break;
   }

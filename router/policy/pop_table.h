@@ -28,6 +28,7 @@ struct Pop {
   GeoPoint place;
   std::string http_address;  // "127.20.0.2:8080"
   PopState state = PopState::kStarting;
+  bool is_drained = false;  // people want no new requests there
 };
 
 // All PoPs at one moment. An immutable snapshot: a change makes a new table, and a request keeps
@@ -43,9 +44,10 @@ class PopTable {
   // Null when there is none.
   [[nodiscard]] const Pop* find(std::string_view id) const;
 
-  // The PoPs a request may be sent to: the ready ones, or, when none is ready, those that are down
-  // (the control plane's view may be what is broken; trying costs less than refusing everybody).
-  // Positions in pops(), ascending; the index holds exactly these, in this order.
+  // The PoPs a request may be sent to: the ready ones that are not drained, or, when there are
+  // none, those that are down (the control plane's view may be what is broken; trying costs less
+  // than refusing everybody), or else the drained ones, for the same reason. Positions in pops(),
+  // ascending; the index holds exactly these, in this order.
   [[nodiscard]] const std::vector<std::size_t>& eligible() const { return eligible_; }
   [[nodiscard]] const GeoIndex& eligible_index() const { return *eligible_index_; }
 

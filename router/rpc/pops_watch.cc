@@ -37,7 +37,8 @@ Pop to_pop(const v1::Pop& pop) {
       .region = identity.region(),
       .place = {.latitude_deg = identity.latitude_deg(), .longitude_deg = identity.longitude_deg()},
       .http_address = pop.http_address(),
-      .state = to_state(pop.state())};
+      .state = to_state(pop.state()),
+      .is_drained = pop.service() == v1::POP_SERVICE_DRAINED};
 }
 
 PopsChange to_change(const v1::PopsUpdate& update) {

@@ -27,6 +27,7 @@ struct UpOptions {
   std::optional<std::string> net;
   std::optional<std::string> isolation;
   std::optional<std::uint64_t> seed;
+  std::string control_place;
   std::string mmdb;
   std::string engine = "processes";
   std::string image = "isopop:latest";
@@ -49,8 +50,21 @@ Result<Topology> read_topology(const UpOptions& options) {
   return topology;
 }
 
+// A PoP's id or city in the topology, also one that --pops leaves out.
+Result<PopSite> find_place(const UpOptions& options) {
+  ISOPOP_TRY_ASSIGN(const Topology topology, read_topology(options));
+  for (const PopSite& pop : topology.pops) {
+    if (pop.id == options.control_place || pop.city == options.control_place) return pop;
+  }
+  return invalid_argument(fmt::format(
+      "--control-place: no PoP of the topology has the id or city '{}'", options.control_place));
+}
+
 Result<LaunchSettings> settings_of(const UpOptions& options) {
   LaunchSettings settings;
+  if (!options.control_place.empty()) {
+    ISOPOP_TRY_ASSIGN(settings.control_place, find_place(options));
+  }
   settings.programs = program_folder();
   ISOPOP_TRY_ASSIGN(const std::filesystem::path configs, configs_folder());
   settings.cities = configs / "data" / "cities.csv";
@@ -214,6 +228,10 @@ void add_up_command(CLI::App& app, Command& chosen) {
                    "Of workers that do not say. Default: as the topology says")
       ->check(CLI::IsMember({"pristine", "fresh", "warm", "container"}));
   command->add_option("--seed", options->seed, "Root of everything the router draws");
+  command->add_option(
+      "--control-place", options->control_place,
+      "A PoP's id or city: the control plane is as far from PoPs as if it were there. "
+      "Default: not far from any");
   command->add_option("--mmdb", options->mmdb, "MaxMind database: client address to place");
   add_engine_options(*command, *options);
   command->add_option("--timeout", options->timeout,

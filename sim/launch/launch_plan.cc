@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "common/hash/hash.h"
+#include "router/network/network_model.h"
 #include "sim/topology/program_options.h"
 
 namespace isopop::sim {
@@ -65,6 +68,16 @@ ProcessSpec pop_spec(const PopSite& pop, const std::string& address, const Addre
   return process;
 }
 
+// The way to the control plane and back by the router's network model.
+void add_control_rtt(ProcessSpec& process, const PopSite& pop, const PopSite& control,
+                     std::uint64_t seed) {
+  const router::NetworkModel model(seed, {});
+  const auto rtt = model.backbone_rtt({pop.id, pop.place}, {control.id, control.place});
+  const double rtt_ms = std::chrono::duration<double, std::milli>(rtt).count();
+  process.arguments.insert(process.arguments.end(),
+                           {"--control-rtt", fmt::format("{:.3f} ms", rtt_ms)});
+}
+
 }  // namespace
 
 LaunchPlan make_launch_plan(const Topology& topology, const AddressBlock& block,
@@ -83,6 +96,9 @@ LaunchPlan make_launch_plan(const Topology& topology, const AddressBlock& block,
     arguments.insert(arguments.end(), pop_settings.begin(), pop_settings.end());
     add_common_arguments(plan.pops.back(), state, settings);
     add_joining(plan.pops.back(), state, settings);
+    if (settings.control_place) {
+      add_control_rtt(plan.pops.back(), topology.pops[i], *settings.control_place, topology.seed);
+    }
   }
   return plan;
 }
@@ -101,6 +117,7 @@ std::string launch_digest(const Topology& topology, const LaunchSettings& settin
       {"mmdb", settings.mmdb.string()},
       {"log", {settings.log_level, settings.log_format}},
       {"insecure", settings.insecure},
+      {"control_place", settings.control_place ? settings.control_place->id : ""},
       {"pops", pops},
   };
   return sha256_hex(all.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace));

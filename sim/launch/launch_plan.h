@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,8 @@ struct LaunchSettings {
   std::string log_level = "info";
   std::string log_format = "text";
   bool insecure = false;  // no TLS and no tokens
+  // Where the control plane would be: PoPs wait the modelled way to it and back. None: they do not.
+  std::optional<PopSite> control_place;
 };
 
 struct ProcessSpec {

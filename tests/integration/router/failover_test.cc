@@ -175,6 +175,27 @@ TEST_F(RouterTest, FollowsTheControlPlanesWord) {
   EXPECT_TRUE(wait_until([&] { return body(get(kDutch)) == "from AMS"; }));
 }
 
+TEST_F(RouterTest, SendsNothingToADrainedPopUntilItIsBack) {
+  std::atomic<int> at_ams = 0;
+  ThreadedServer ams([&at_ams](http::Exchange& exchange) -> asio::awaitable<void> {
+    ++at_ams;
+    (co_await exchange.respond(http::ResponseHead(), "from AMS")).ignore("checked");
+  });
+  ThreadedServer ewr(answering("from EWR"));
+  start_router();
+  announce({amsterdam(ams.address()), new_york(ewr.address())});
+  EXPECT_EQ(body(get(kDutch)), "from AMS");
+  router::Pop drained = amsterdam(ams.address());
+  drained.is_drained = true;
+  control_->announce({drained});
+  ASSERT_TRUE(wait_until([&] { return body(get(kDutch)) == "from EWR"; }));
+  const int before = at_ams;
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(body(get(kDutch)), "from EWR");
+  EXPECT_EQ(at_ams, before);
+  control_->announce({amsterdam(ams.address())});
+  EXPECT_TRUE(wait_until([&] { return body(get(kDutch)) == "from AMS"; }));
+}
+
 TEST_F(RouterTest, GoesOnWithoutItsControlPlane) {
   ThreadedServer ams(answering("from AMS"));
   ThreadedServer ewr(answering("from EWR"));

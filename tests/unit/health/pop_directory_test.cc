@@ -40,6 +40,17 @@ class PopDirectoryTest : public testing::Test {
   PopDirectory directory_{seconds(15)};
 };
 
+TEST_F(PopDirectoryTest, TakesPeoplesWordAlsoOfAPopThatItKeeps) {
+  snapshot({pop("AMS")});
+  Pop drained = pop("AMS", PopState::kDown);
+  drained.is_drained = true;
+  snapshot({drained});
+  EXPECT_EQ(dump(directory_), "AMS:ready ") << "kept for a while";
+  EXPECT_TRUE(directory_.pops().at(0).is_drained);
+  change({pop("AMS")});
+  EXPECT_FALSE(directory_.pops().at(0).is_drained);
+}
+
 TEST_F(PopDirectoryTest, FollowsChanges) {
   snapshot({pop("AMS"), pop("EWR", PopState::kStarting)});
   change({pop("EWR"), pop("NRT", PopState::kStarting)});

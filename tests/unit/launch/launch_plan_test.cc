@@ -3,7 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <iterator>
 #include <string>
+#include <vector>
 
 #include "sim/launch/process_table.h"
 
@@ -53,6 +56,22 @@ TEST(LaunchPlan, ConnectsThePrograms) {
   EXPECT_EQ(option_value(plan.pops[1].arguments, "--listen"), "127.30.1.2:8080");
   EXPECT_EQ(option_value(plan.pops[1].arguments, "--id"), "GRU");
   EXPECT_THAT(plan.pops[1].arguments, Contains("--lat=-23.4"));
+}
+
+TEST(LaunchPlan, GivesEachPopItsWayToWhereTheControlPlaneWouldBe) {
+  LaunchSettings far = settings();
+  EXPECT_THAT(plan_of(two_pops(), far).pops[1].arguments, testing::Not(Contains("--control-rtt")));
+  far.control_place = two_pops().pops[0];
+  const LaunchPlan plan = plan_of(two_pops(), far);
+  const auto rtt_ms = [&plan](std::size_t pop) {
+    const std::vector<std::string>& arguments = plan.pops[pop].arguments;
+    const auto flag = std::find(arguments.begin(), arguments.end(), "--control-rtt");
+    return flag == arguments.end() ? -1.0 : std::stod(*std::next(flag));
+  };
+  EXPECT_NEAR(rtt_ms(0), 0.3, 0.01) << "the same town: the model's floor";
+  EXPECT_GT(rtt_ms(1), 95) << "light in glass needs as much";
+  EXPECT_LT(rtt_ms(1), 500);
+  EXPECT_NE(launch_digest(two_pops(), far), launch_digest(two_pops(), settings()));
 }
 
 TEST(LaunchDigest, TellsNetworksApart) {

@@ -74,6 +74,17 @@ TEST_F(RoutingPolicyTest, TriesTheLostOnesWhenNoneIsReady) {
   EXPECT_EQ(order("nearest", *pops, 3), "AMS FRA");
 }
 
+TEST_F(RoutingPolicyTest, SendsNobodyToADrainedPopWhileThereIsAnother) {
+  Pop drained = pop("AMS", kAmsterdam);
+  drained.is_drained = true;
+  const auto pops = table({drained, pop("FRA", kFrankfurt)});
+  EXPECT_EQ(order("nearest", *pops, 4), "FRA");
+  EXPECT_EQ(order("lowest-rtt", *pops, 4), "FRA");
+  EXPECT_EQ(order("nearest", *table({drained, pop("SYD", kSydney, PopState::kDown)}), 4), "SYD");
+  EXPECT_EQ(order("nearest", *table({drained, pop("SYD", kSydney, PopState::kStarting)}), 4),
+            "AMS");
+}
+
 TEST_F(RoutingPolicyTest, HasNoCandidateWithoutPops) {
   EXPECT_EQ(order("nearest", *table({}), 3), "");
   EXPECT_EQ(order("lowest-rtt", *table({}), 3), "");

@@ -35,6 +35,7 @@ v1::Pop to_wire(const router::Pop& pop) {
   identity.set_longitude_deg(pop.place.longitude_deg);
   wire.set_http_address(pop.http_address);
   wire.set_state(to_wire(pop.state));
+  if (pop.is_drained) wire.set_service(v1::POP_SERVICE_DRAINED);
   return wire;
 }
 
