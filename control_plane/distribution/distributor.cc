@@ -343,18 +343,6 @@ Result<void> Distributor::set_worker(const std::string& worker, const std::optio
   return {};
 }
 
-void Distributor::set_live(const v1::WorkerVersion& version, Instant committed_at) {
-  Release release{.deployment = {}, .versions = {version}, .committed_at = committed_at};
-  release.deployment.set_number(version.number());
-  release.deployment.add_shares()->set_number(version.number());
-  release.deployment.mutable_shares(0)->set_weight(10'000);
-  set_worker(version.worker(), release, std::nullopt).ignore("no plan in it");
-}
-
-void Distributor::remove(const std::string& worker) {
-  set_worker(worker, std::nullopt, std::nullopt).ignore("no plan in it");
-}
-
 void Distributor::set_secrets(const std::string& worker, std::vector<ScopedSecret> secrets) {
   const WorkerIndex index = catalog_.index_of(worker);
   const Wanted before = wanted_of(index);

@@ -85,8 +85,6 @@ class Distributor final {
   [[nodiscard]] Result<void> set_worker(const std::string& worker,
                                         const std::optional<Release>& base,
                                         const std::optional<Release>& rolling);
-  void set_live(const v1::WorkerVersion& version, Instant committed_at);
-  void remove(const std::string& worker);
   // In place of those it had. PoPs whose secrets change are told.
   void set_secrets(const std::string& worker, std::vector<ScopedSecret> secrets);
   void provide_bundle(const std::string& sha256, const BundleBytes& bytes);

@@ -8,6 +8,7 @@
 #include "common/log/log.h"
 #include "common/rpc/rpc.h"
 #include "control_plane/registry/names.h"
+#include "control_plane/rollout/plan.h"
 #include "control_plane/rpc/download.h"
 #include "control_plane/rpc/publish.h"
 #include "control_plane/rpc/refusal.h"
@@ -29,6 +30,7 @@ Result<NewDeployment> deployment_of(const v1::CreateDeploymentRequest& request,
   ISOPOP_TRY(check_worker_name(request.worker()));
   ISOPOP_TRY(check_author(request.author()));
   ISOPOP_TRY(check_message(request.message()));
+  ISOPOP_TRY(Plan::parse(request.plan()));
   return NewDeployment{.worker = request.worker(),
                        .shares = {request.shares().begin(), request.shares().end()},
                        .stickiness = request.stickiness(),

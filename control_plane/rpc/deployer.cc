@@ -11,6 +11,7 @@
 #include "control_plane/kv/kv_table.h"
 #include "control_plane/registry/deployment_rules.h"
 #include "control_plane/registry/names.h"
+#include "control_plane/rollout/plan.h"
 #include "control_plane/rpc/publish.h"
 
 namespace isopop::control {
@@ -63,7 +64,8 @@ Result<void> Deployer::check_start(const v1::DeployRequest::Start& start) const 
   ISOPOP_TRY(check_author(start.author()));
   ISOPOP_TRY(check_message(start.message()));
   ISOPOP_TRY(check_tag(start.tag()));
-  return check_plan_size(start.plan());
+  ISOPOP_TRY(Plan::parse(start.plan()));
+  return {};
 }
 
 std::unique_ptr<Deployer::UploadSlot> Deployer::begin_upload() {

@@ -1,5 +1,8 @@
 #include "control_plane/rpc/pop_stream.h"
 
+#include <grpc/support/time.h>
+#include <grpcpp/alarm.h>
+
 #include <memory>
 #include <utility>
 
@@ -7,6 +10,9 @@
 
 namespace isopop::control {
 namespace {
+
+// For what is on its way when a stream is to end.
+constexpr gpr_timespec kLastWriteTimeout{.tv_sec = 1, .tv_nsec = 0, .clock_type = GPR_TIMESPAN};
 
 // Owns itself until gRPC says OnDone: no callback comes after that. Its state is touched on the
 // loop.
@@ -35,22 +41,23 @@ class PopStream final : public grpc::ServerBidiReactor<v1::PopMessage, v1::Contr
     streams_.post([self = self_] { self->lost(); });
   }
   void OnDone() override {
-    // The context goes away with this call, while the loop may still be about to cancel.
+    // The context goes away with this call, while the alarm may still be about to cancel.
     context_.with([](grpc::CallbackServerContext*& context) { context = nullptr; });
+    alarm_.Cancel();
     streams_.post([self = std::move(self_)] { self->detach(); });
   }
 
   void wake() override { pump(); }
   void end() override {
+    if (ending_) return;
     ending_ = true;
-    // A write that a stuck peer holds up would keep the stream for ever.
-    if (writing_) {
-      context_.with([](grpc::CallbackServerContext* context) {
-        if (context != nullptr) context->TryCancel();
-      });
-    } else {
-      pump();
-    }
+    if (!writing_) return pump();
+    // What is being written may be the reason: it is let through, but not kept for ever by a stuck
+    // peer.
+    alarm_.Set(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), kLastWriteTimeout),
+               [self = shared_from_this()](bool expired) {
+                 if (expired) self->cancel();
+               });
   }
 
  private:
@@ -65,6 +72,13 @@ class PopStream final : public grpc::ServerBidiReactor<v1::PopMessage, v1::Contr
     writing_ = false;
     if (!ok) return lost();
     pump();
+  }
+
+  // From any thread.
+  void cancel() {
+    context_.with([](grpc::CallbackServerContext* context) {
+      if (context != nullptr) context->TryCancel();
+    });
   }
 
   void pump() {
@@ -102,6 +116,7 @@ class PopStream final : public grpc::ServerBidiReactor<v1::PopMessage, v1::Contr
   StreamOrigin origin_;
   Guarded<grpc::CallbackServerContext*> context_;
   std::shared_ptr<PopStream> self_;
+  grpc::Alarm alarm_;
   std::optional<PopStreams::SessionId> id_;
   v1::PopMessage incoming_;
   v1::ControlMessage outgoing_;

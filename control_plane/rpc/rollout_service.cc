@@ -104,6 +104,7 @@ class RolloutWatch final : public PullStream<v1::Rollout> {
 // On the store's thread.
 Result<void> change_state(Registry& registry, const v1::ChangeRolloutRequest& request,
                           v1::DeploymentState state, const Actor& actor) {
+  ISOPOP_TRY(registry.deployment(request.worker(), request.number()));
   ISOPOP_TRY_ASSIGN(const CurrentWorker now, registry.current(request.worker()));
   const bool is_meant =
       now.rolling && (request.number() == 0 || request.number() == now.rolling->number());

@@ -74,18 +74,47 @@ TEST_F(DistributionTest, ReconnectingPopGetsOnlyWhatItLacks) {
   {
     const auto pop = connect({});
     ASSERT_TRUE(wait_until([&pop] { return pop->versions().size() == 2; }));
-    for (const v1::Push& push : pop->pushes()) {
-      v1::HeldVersion& entry = held.emplace_back();
-      entry.set_worker(push.live().worker());
-      entry.set_number(push.live().shares(0).version().number());
-      entry.set_bundle_sha256(push.live().shares(0).version().bundle_sha256());
-    }
+    held = pop->held();
   }
   deploy("b", "2");
   const auto pop = connect({.held = held});
   ASSERT_TRUE(wait_until([&pop] { return pop->versions().at("b") == 2; }));
   EXPECT_EQ(pop->welcomed_with(), 1U);
   EXPECT_EQ(pop->pushes().size(), 1U);
+}
+
+TEST_F(DistributionTest, SixtyPopsThatComeBackAfterARestartAreSentNothing) {
+  deploy("a", "1");
+  deploy("b", "1");
+  const auto connect_all = [this](const std::vector<v1::HeldVersion>& held) {
+    std::vector<std::unique_ptr<FakePop>> pops;
+    for (int i = 0; i < 60; ++i) {
+      pops.push_back(connect({.id = "P" + std::to_string(i), .held = held}));
+    }
+    return pops;
+  };
+  std::vector<v1::HeldVersion> held;
+  {
+    const auto pops = connect_all({});
+    for (const auto& pop : pops) {
+      ASSERT_TRUE(wait_until([&pop] { return pop->versions().size() == 2; }));
+    }
+    held = pops.front()->held();
+    static_cast<void>(control_.stop(SIGKILL));
+  }
+  control_.start();
+  const auto pops = connect_all(held);
+  for (const auto& pop : pops) {
+    ASSERT_TRUE(wait_until([&pop] { return pop->welcomed_with().has_value(); }));
+    EXPECT_EQ(pop->welcomed_with(), 0U);
+  }
+  // What comes next is a push that all get: had there been others, they would have come before.
+  deploy("c", "1", {"--wait"});
+  for (const auto& pop : pops) {
+    ASSERT_EQ(pop->pushes().size(), 1U);
+    EXPECT_EQ(pop->pushes()[0].live().worker(), "c");
+    EXPECT_EQ(pop->pushes()[0].sequence(), 1U);
+  }
 }
 
 TEST_F(DistributionTest, StuckPopHoldsUpNobodyElse) {
@@ -276,9 +305,9 @@ TEST_F(DistributionTest, AnswersProbesAndScrapes) {
   deploy("a", "1");
   const auto pop = connect({});
   ASSERT_TRUE(wait_until([&pop] { return pop->versions().contains("a"); }));
-  // "... listening on A (gRPC) and B (HTTP)"
+  // "... listening on A (gRPC, plain text, --insecure) and B (HTTP)"
   const std::string log = control_.log();
-  const std::size_t begin = log.find("(gRPC) and ") + std::string("(gRPC) and ").size();
+  const std::size_t begin = log.find(") and ") + std::string(") and ").size();
   const std::string address = log.substr(begin, log.find(" (HTTP)") - begin);
   const auto get = [&address](const std::string& path) {
     http::RequestHead request{.target = path, .headers = {{"host", "control"}}};

@@ -18,12 +18,13 @@ FakePop::FakePop(const std::string& endpoint, Options options)
   hello.mutable_identity()->set_id(options_.id);
   hello.mutable_identity()->set_city("Amsterdam");
   hello.mutable_identity()->set_country("NL");
+  hello.mutable_identity()->set_region(options_.region);
   hello.mutable_identity()->set_latitude_deg(52.3);
   hello.mutable_identity()->set_longitude_deg(4.76);
   hello.set_http_address("127.0.0.1:8080");
   for (const v1::HeldVersion& held : options_.held) {
     *hello.add_held() = held;
-    state_.versions[held.worker()] = held.number();
+    state_.held[held.worker()] = held;
   }
   write(message);
   reader_ = std::thread([this] { read_loop(); });
@@ -48,6 +49,15 @@ void FakePop::beat_loop() {
   beat.mutable_heartbeat()->set_requests(1);
   *beat.mutable_heartbeat()->mutable_sandbox() = options_.sandbox;
   while (open_ && !stopping_) {
+    beat.mutable_heartbeat()->clear_figures();
+    for (const v1::HeldVersion& held : this->held()) {
+      const auto figures = options_.does.find(held.number());
+      if (figures == options_.does.end()) continue;
+      v1::WorkerFigures& told = *beat.mutable_heartbeat()->add_figures();
+      told = figures->second;
+      told.set_worker(held.worker());
+      told.set_number(held.number());
+    }
     write(beat);
     static_cast<void>(isopop::test::wait_until([this] { return stopping_ || !open_; },
                                                std::chrono::milliseconds(500)));
@@ -70,7 +80,8 @@ void FakePop::on_push(const v1::Push& push) {
   {
     const std::lock_guard lock(mutex_);
     state_.pushes.push_back(push);
-    const std::string& sha256 = push.live().shares(0).version().bundle_sha256();
+    const std::string sha256 =
+        push.has_live() ? push.live().shares(0).version().bundle_sha256() : std::string();
     if (options_.fetches_bundles && push.has_live() && !state_.bundles.contains(sha256)) {
       state_.waiting[sha256] = push;
       v1::PopMessage request;
@@ -96,22 +107,34 @@ void FakePop::on_chunk(const v1::BundleChunk& chunk) {
   if (complete) answer(*complete);
 }
 
+bool FakePop::rejects(const v1::Push& push) const {
+  if (options_.answer == Answer::kNack) return true;
+  return push.has_live() && options_.rejects.contains(push.live().shares(0).version().number());
+}
+
 void FakePop::answer(const v1::Push& push) {
   v1::PopMessage message;
   const std::string& worker = push.has_live() ? push.live().worker() : push.removed();
   {
     const std::lock_guard lock(mutex_);
     if (options_.answer == Answer::kNothing) return;
-    if (options_.answer == Answer::kNack) {
+    if (rejects(push)) {
+      const auto kept = state_.held.find(worker);
       message.mutable_nack()->set_nonce(push.nonce());
-      message.mutable_nack()->set_kept_number(state_.versions[worker]);
+      message.mutable_nack()->set_kept_number(kept == state_.held.end() ? 0
+                                                                        : kept->second.number());
       message.mutable_nack()->set_error("not here");
     } else {
       message.mutable_ack()->set_nonce(push.nonce());
       if (push.has_live()) {
-        state_.versions[worker] = push.live().shares(0).version().number();
+        v1::HeldVersion& held = state_.held[worker];
+        held.set_worker(worker);
+        held.set_number(push.live().shares(0).version().number());
+        held.set_bundle_sha256(push.live().shares(0).version().bundle_sha256());
+        held.set_deployment(push.live().deployment());
+        held.set_digest(push.live().digest());
       } else {
-        state_.versions.erase(worker);
+        state_.held.erase(worker);
       }
     }
   }
@@ -120,7 +143,15 @@ void FakePop::answer(const v1::Push& push) {
 
 std::map<std::string, std::uint64_t> FakePop::versions() const {
   const std::lock_guard lock(mutex_);
-  return state_.versions;
+  std::map<std::string, std::uint64_t> versions;
+  for (const auto& [worker, held] : state_.held) versions[worker] = held.number();
+  return versions;
+}
+std::vector<v1::HeldVersion> FakePop::held() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<v1::HeldVersion> held;
+  for (const auto& [worker, version] : state_.held) held.push_back(version);
+  return held;
 }
 std::vector<v1::Push> FakePop::pushes() const {
   const std::lock_guard lock(mutex_);

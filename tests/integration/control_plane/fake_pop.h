@@ -21,12 +21,15 @@ class FakePop final {
   enum class Answer { kAck, kNack, kNothing };
   struct Options {
     std::string id = "AMS";
+    std::string region;
     Answer answer = Answer::kAck;
     bool heartbeats = true;
     bool fetches_bundles = false;  // and acknowledges only what has the right hash
     std::uint32_t protocol_version = 2;
     std::vector<v1::HeldVersion> held;
     v1::SandboxReport sandbox;
+    std::set<std::uint64_t> rejects;                  // versions, whatever `answer` is
+    std::map<std::uint64_t, v1::WorkerFigures> does;  // each heartbeat of who holds that version
   };
 
   FakePop(const std::string& endpoint, Options options);
@@ -36,6 +39,8 @@ class FakePop final {
 
   [[nodiscard]] std::map<std::string, std::uint64_t> versions() const;
   [[nodiscard]] std::vector<v1::Push> pushes() const;
+  // As it would say when it connects again.
+  [[nodiscard]] std::vector<v1::HeldVersion> held() const;
   [[nodiscard]] std::optional<std::uint64_t> welcomed_with() const;
   [[nodiscard]] std::string refusal() const;
   [[nodiscard]] bool is_open() const { return open_; }
@@ -44,7 +49,7 @@ class FakePop final {
 
  private:
   struct State {
-    std::map<std::string, std::uint64_t> versions;
+    std::map<std::string, v1::HeldVersion> held;
     std::vector<v1::Push> pushes;
     std::optional<std::uint64_t> welcomed_with;
     std::string refusal;
@@ -57,6 +62,7 @@ class FakePop final {
   void on_push(const v1::Push& push);
   void on_chunk(const v1::BundleChunk& chunk);
   void answer(const v1::Push& push);
+  [[nodiscard]] bool rejects(const v1::Push& push) const;
   void write(const v1::PopMessage& message);
 
   Options options_;
