@@ -13,15 +13,15 @@ std::string client_address(const http::Headers& headers, std::string_view remote
 }
 
 const std::string& sticky_header(const LiveAssignment& assignment) {
-  return assignment.pushed().stickiness().header();  // a oneof: "" when it is not the one
+  return assignment.head().stickiness().header();  // a oneof: "" when it is not the one
 }
 
 LiveWorkerPtr choose_version(const LiveAssignment& assignment, const VersionKeys& keys) {
   if (assignment.shares().size() == 1) return assignment.shares().front().worker;
   std::string_view key = keys.ray;
-  if (assignment.pushed().stickiness().client() && !keys.client.empty()) key = keys.client;
+  if (assignment.head().stickiness().client() && !keys.client.empty()) key = keys.client;
   if (!sticky_header(assignment).empty() && !keys.header.empty()) key = keys.header;
-  return assignment.at(share_point(assignment.pushed().worker(), key));
+  return assignment.at(share_point(assignment.head().worker(), key));
 }
 
 }  // namespace isopop::pop

@@ -70,6 +70,7 @@ Result<std::optional<BundleFetches::Arrived>> BundleFetches::on_chunk(
     return std::optional<Arrived>();
   }
   if (chunk.data().empty()) return broken("an empty piece of a bundle");
+  fetch.content.reserve(fetch.bytes);
   fetch.content += chunk.data();
   if (fetch.content.size() < fetch.bytes) return std::optional<Arrived>();
   settle(fetch);

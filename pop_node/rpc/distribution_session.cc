@@ -50,11 +50,11 @@ v1::PopMessage DistributionSession::hello(const Description& description) const 
     // What lost its code is not held: so it comes again.
     if (!holds_all(bundles, *live)) continue;
     v1::HeldVersion& held = *hello.add_held();
-    held.set_worker(live->pushed().worker());
+    held.set_worker(live->head().worker());
     held.set_number(live->heaviest().number());
     held.set_bundle_sha256(live->heaviest().bundle_sha256());
-    held.set_deployment(live->pushed().deployment());
-    held.set_digest(live->pushed().digest());
+    held.set_deployment(live->head().deployment());
+    held.set_digest(live->head().digest());
   }
   for (const std::string& sha256 : bundles) hello.add_held_bundles(sha256);
   return message;

@@ -214,7 +214,7 @@ TEST_F(WorkerCatalogTest, RestoresAllSharesWithTheirSecretsWhichAreNotReadableOn
   ASSERT_EQ(catalog_->restore(), 1U);
   const LiveAssignmentPtr live = catalog_->registry().by_name("site");
   EXPECT_EQ(live->shares().size(), 2U);
-  EXPECT_EQ(live->pushed().digest(), "abc");
+  EXPECT_EQ(live->head().digest(), "abc");
   EXPECT_EQ(live->at(9'999)->secrets.at(0).value(), "a-very-secret-value");
 }
 
