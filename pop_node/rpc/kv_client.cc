@@ -1,5 +1,7 @@
 #include "pop_node/rpc/kv_client.h"
 
+#include <grpc/support/time.h>
+
 #include <boost/asio/post.hpp>
 #include <condition_variable>
 #include <map>
@@ -30,7 +32,9 @@ class KvClient::Impl final : public std::enable_shared_from_this<KvClient::Impl>
     };
     const auto call = std::make_shared<Call>();
     call->request = std::move(request);
-    call->context.set_deadline(std::chrono::system_clock::now() + options_.deadline);
+    call->context.set_deadline(
+        gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC),
+                     gpr_time_from_millis(options_.deadline.count(), GPR_TIMESPAN)));
     {
       const std::lock_guard lock(mutex_);
       under_way_[&call->context] = call;

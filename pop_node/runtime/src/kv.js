@@ -5,8 +5,8 @@ import { tag } from './globals.js';
 import { ArrayBuffer, Error, TypeError, Uint8Array } from './language.js';
 import { ReadableStream } from './streams.js';
 
-// A KV namespace in `env`, as https://developers.cloudflare.com/kv/api/ has it. Each operation is a
-// subrequest on the binding, which the PoP answers (pop_node/kv/kv_translation.h has the other half).
+// A KV namespace in `env`, with the methods, options and errors of Cloudflare's Workers KV. Each
+// operation is a subrequest on the binding, which the PoP answers (pop_node/kv/kv_translation.h has the other half).
 // What the PoP and the control plane would refuse is refused here first, in words for the worker.
 
 const kKeyBytesMax = 512;

@@ -11,6 +11,7 @@
 #include <thread>
 #include <vector>
 
+#include "common/text/text.h"
 #include "common/time/hybrid_clock.h"
 #include "tests/integration/kv/kv_fixture.h"
 #include "tests/support/wait.h"
@@ -146,8 +147,9 @@ TEST_F(KvTest, EveryAnsweredWriteSurvivesAKill) {
     const Result<v1::KvReadResponse> found = read(key);
     ASSERT_TRUE(found.ok()) << found.error().message;
     // One more may have been written and not answered.
-    const int kept = found.value().found() ? std::stoi(found.value().value()) : -1;
-    EXPECT_TRUE(kept == std::stoi(value) || kept == std::stoi(value) + 50)
+    const long long kept = parse_integer(found.value().value()).value_or(-1);
+    const long long last = parse_integer(value).value();
+    EXPECT_TRUE(kept == last || kept == last + 50)
         << key << ": " << value << " was answered, " << kept << " is there";
   }
 }

@@ -97,7 +97,8 @@ TEST_P(KvWorkerTest, ListsPageByPageAndDeletes) {
     await KV.delete('p/2');
     const first = await KV.list({ prefix: 'p/', limit: 1 });
     const second = await KV.list({ prefix: 'p/', limit: 1, cursor: first.cursor });
-    return [first.keys, first.list_complete, second.keys, second.list_complete, await KV.get('p/2')];
+    const deleted = await KV.get('p/2');
+    return [first.keys, first.list_complete, second.keys, second.list_complete, deleted];
   )");
   EXPECT_EQ(is, json::parse(R"([[{"name": "p/1"}], false, [{"name": "p/3"}], true, null])"));
 }
@@ -105,7 +106,9 @@ TEST_P(KvWorkerTest, ListsPageByPageAndDeletes) {
 TEST_P(KvWorkerTest, SaysWhatIsWrongAsCloudflareDoes) {
   const json is = run(R"(
     const { KV } = env;
-    const why = async (ask) => { try { await ask(); return null; } catch (e) { return String(e); } };
+    const why = async (ask) => {
+      try { await ask(); return null; } catch (error) { return String(error); }
+    };
     return [
       await why(() => KV.get('')),
       await why(() => KV.put('..', '1')),
