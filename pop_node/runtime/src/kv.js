@@ -6,7 +6,8 @@ import { ArrayBuffer, Error, TypeError, Uint8Array } from './language.js';
 import { ReadableStream } from './streams.js';
 
 // A KV namespace in `env`, with the methods, options and errors of Cloudflare's Workers KV. Each
-// operation is a subrequest on the binding, which the PoP answers (pop_node/kv/kv_translation.h has the other half).
+// operation is a subrequest on the binding, which the PoP answers (pop_node/kv/kv_translation.h has
+// the other half).
 // What the PoP and the control plane would refuse is refused here first, in words for the worker.
 
 const kKeyBytesMax = 512;
