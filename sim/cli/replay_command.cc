@@ -160,6 +160,18 @@ std::map<std::string, PopPlace> ask_places(const StateFolder& state, const rpc::
   return places;
 }
 
+// What the PoPs have counted of namespaces. A report without it is still a report.
+KvByPop ask_kv(const StateFolder& state, const rpc::TlsFiles& tls) {
+  KvByPop totals;
+  const Result<std::string> endpoint = read_file(state.path() / "control.endpoint");
+  if (!endpoint.ok()) return totals;
+  const ControlClient control(std::string(trim(endpoint.value())), access_of(state.path(), tls));
+  const Result<std::vector<PopReport>> pops = control.pops(kControlTimeout);
+  if (!pops.ok()) return totals;
+  for (const PopReport& pop : pops.value()) totals[pop.id] = pop.kv;
+  return totals;
+}
+
 // What a person who sees nothing but 404 wants to know.
 void print_hint(const RunReport& report, const ReplayCommandOptions& given) {
   const auto& failures = report.tally.failures();
@@ -200,6 +212,7 @@ int run_command(const ReplayCommandOptions& given) {
   options.send.target = router.value();
   if (!given.router) {
     options.places = ask_places(state.value(), given.tls);
+    options.read_kv = [&state, &given] { return ask_kv(state.value(), given.tls); };
     if (const auto record = state.value().read_record()) {
       options.network_digest = record->digest;
       options.isolation = record->isolation;

@@ -134,6 +134,7 @@ Result<RunReport> run_replay(const Trace& trace, const ReplayRunOptions& options
   report.places = options.places;
 
   ReplayPlan plan(trace, options.plan);
+  const KvByPop kv_before = options.read_kv ? options.read_kv() : KvByPop{};
   const double cpu_before_s = own_cpu_s();
   report.started_at = clock.wall_now();
   {
@@ -144,6 +145,7 @@ Result<RunReport> run_replay(const Trace& trace, const ReplayRunOptions& options
   }
   report.ended_at = clock.wall_now();
   report.sender_cpu_s = own_cpu_s() - cpu_before_s;
+  if (options.read_kv) report.kv = kv_between(kv_before, options.read_kv());
   if (csv) {
     ISOPOP_TRY(csv->close());
     ISOPOP_TRY(write_reports(options.report_folder, report));

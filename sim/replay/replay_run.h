@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <string>
 
@@ -22,6 +23,9 @@ struct ReplayRunOptions {
       network_digest;     // what runs at the other end, if it is known: part of the config hash
   std::string isolation;  // there, of workers that do not say; "": not known
   std::map<std::string, PopPlace> places;
+  // What the PoPs have counted of namespaces so far; asked before and after the run. Empty:
+  // nobody can be asked.
+  std::function<KvByPop()> read_kv;
   ReplayProgress::Style progress = ReplayProgress::Style::kSilent;
 };
 

@@ -106,6 +106,21 @@ Json counts(const std::map<Key, std::uint64_t>& map) {
   return object;
 }
 
+Json kv(const KvTotals& totals) {
+  const auto ms = [&totals](double ratio) {
+    return rounded(
+        std::chrono::duration<double, std::milli>(totals.staleness.quantile(ratio)).count());
+  };
+  return {{"reads", totals.reads()},
+          {"hits", totals.hits},
+          {"misses", totals.misses},
+          {"joined", totals.joined},
+          {"hit_ratio", rounded(totals.hit_ratio())},
+          {"writes", totals.writes},
+          {"invalidations", totals.invalidations},
+          {"staleness_ms", {{"p50", ms(0.5)}, {"p99", ms(0.99)}}}};
+}
+
 }  // namespace
 
 std::string render_run_json(const RunReport& report) {
@@ -161,6 +176,7 @@ std::string render_run_json(const RunReport& report) {
         {"memory_bytes", report.machine.memory_bytes}}},
       {"pops", pops(report)},
   };
+  if (report.kv.any()) run["kv"] = kv(report.kv);
   return run.dump(2, ' ', false, Json::error_handler_t::replace) + "\n";
 }
 

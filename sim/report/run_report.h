@@ -6,6 +6,7 @@
 
 #include "common/geo/geo_point.h"
 #include "common/time/clock.h"
+#include "sim/report/kv_totals.h"
 #include "sim/report/run_tally.h"
 
 namespace isopop::sim {
@@ -60,6 +61,7 @@ struct RunReport {
   TraceFacts trace;
   MachineFacts machine;
   std::map<std::string, PopPlace> places;  // by PoP id; those that are known
+  KvTotals kv;  // of the run; nothing where no worker used a namespace, or nobody could be asked
   RunTally tally;
 
   [[nodiscard]] bool valid() const { return !aborted && (!rate_matters || tally.rate_held()); }

@@ -97,6 +97,18 @@ void append_busiest(std::string& text, const RunReport& report) {
   }
 }
 
+void append_kv(std::string& text, const KvTotals& kv) {
+  if (!kv.any()) return;
+  text += fmt::format("KV           {} reads, {} from copies · {} writes", grouped(kv.reads()),
+                      percent(kv.hits + kv.joined, kv.reads()), grouped(kv.writes));
+  if (kv.staleness.count() > 0) {
+    text += fmt::format(" · copies were old for p50 {} · p99 {}",
+                        format_duration(kv.staleness.quantile(0.5)),
+                        format_duration(kv.staleness.quantile(0.99)));
+  }
+  text += "\n";
+}
+
 std::string_view net_mode_text(std::string_view mode) {
   if (mode == "account") return "modelled network time is added to what was measured (account)";
   if (mode == "real") return "modelled network time was really waited (real)";
@@ -139,6 +151,7 @@ std::string render_summary(const RunReport& report) {
                         tally.distance_km_quantile(0.5), tally.distance_km_quantile(0.9),
                         tally.distance_km_quantile(0.99));
   }
+  append_kv(text, report.kv);
   append_busiest(text, report);
   if (report.aborted) {
     text +=

@@ -29,6 +29,19 @@ std::vector<SandboxMeasure> to_measures(const v1::SandboxReport& report) {
   return measures;
 }
 
+KvTotals to_totals(const v1::KvFigures& figures) {
+  KvTotals totals{.hits = figures.hits(),
+                  .misses = figures.misses(),
+                  .joined = figures.joined(),
+                  .writes = figures.writes(),
+                  .invalidations = figures.invalidations(),
+                  .staleness = {}};
+  for (const v1::LatencyBucket& bucket : figures.staleness()) {
+    totals.staleness.add(bucket.index(), bucket.count());
+  }
+  return totals;
+}
+
 }  // namespace
 
 struct ControlClient::Connection {
@@ -93,7 +106,8 @@ Result<std::vector<PopReport>> ControlClient::pops(std::chrono::milliseconds tim
                        .executors = pop.executors(),
                        .requests = pop.requests(),
                        .errors = pop.errors(),
-                       .sandbox = to_measures(pop.sandbox())});
+                       .sandbox = to_measures(pop.sandbox()),
+                       .kv = to_totals(pop.kv())});
   }
   return reports;
 }

@@ -9,6 +9,7 @@
 #include "common/geo/geo_point.h"
 #include "common/result/result.h"
 #include "common/time/clock.h"
+#include "sim/report/kv_totals.h"
 #include "sim/rpc/control_access.h"
 
 namespace isopop::sim {
@@ -44,6 +45,7 @@ struct PopReport {
   std::uint64_t requests = 0;
   std::uint64_t errors = 0;
   std::vector<SandboxMeasure> sandbox;  // empty: not told yet
+  KvTotals kv;                          // since the PoP started, as of its last heartbeat
 };
 
 // Asks one control plane. Blocking, each call with a deadline; UNAVAILABLE when nobody answers,
