@@ -15,12 +15,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
-// Starts, so it passes every check; each request fills its memory and ends its executor.
-constexpr const char* kPoisonedWorker =
-    "export default { async fetch(request) {\n"
-    "  const kept = [];\n"
-    "  for (;;) kept.push(new Array(100000).fill(kept.length));\n"
-    "} };\n";
+// Starts, so it passes every check; each request reaches the CPU limit and ends its executor.
+constexpr const char* kPoisonedWorker = "export default { async fetch(request) { for (;;); } };\n";
 
 // One PoP of a network, asked at its own address and not through the router.
 class Pop {
@@ -74,7 +70,8 @@ TEST(RolloutTest, APoisonedWorkerIsStoppedByItsCanaryAndNobodyElseMeetsIt) {
   EXPECT_TRUE(wait_until([&] {
     for (const Pop& pop : pops) {
       if (pop.id() == canary.id()) {
-        was_hurt = was_hurt || !pop.answers_with(1);
+        // More of them than the rate is judged from.
+        for (int i = 0; i < 4; ++i) was_hurt = !pop.answers_with(1) || was_hurt;
       } else {
         EXPECT_TRUE(pop.answers_with(1)) << pop.id();
       }
