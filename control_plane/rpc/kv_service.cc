@@ -132,11 +132,16 @@ Result<void> check_list(const v1::KvListRequest& request) {
 }  // namespace
 
 KvService::KvService(asio::io_context& io, const Clock& clock, ControlLoop& loop,
-                     const Authorizer& authorizer)
-    : io_(io),
-      clock_(clock),
+                     const Authorizer& authorizer, MetricsRegistry& metrics)
+    : clock_(clock),
       loop_(loop),
       authorizer_(authorizer),
+      reads_(metrics.counter("isopop_control_kv_reads_total", "KV reads asked here.")),
+      writes_(metrics.counter("isopop_control_kv_writes_total", "KV keys that were changed.")),
+      transactions_(metrics.counter("isopop_control_kv_transactions_total",
+                                    "Transactions that KV writes were committed in.")),
+      invalidations_(metrics.counter("isopop_control_kv_invalidations_total",
+                                     "Messages to PoPs about changed KV keys.")),
       writer_(loop.store(), clock,
               [this](const std::vector<KvWriter::Changed>& changed) { on_changed(changed); }),
       reader_(loop.store(), clock,
@@ -212,6 +217,7 @@ grpc::ServerUnaryReactor* KvService::Read(grpc::CallbackServerContext* context,
   Result<void> fits = check_kv_namespace_name(request->namespace_());
   if (fits.ok()) fits = check_kv_key(request->key());
   if (!fits.ok()) return refuse_call(*context, fits.error());
+  reads_.increment();
   // It deletes itself when gRPC is done with it.
   auto* call = new ReadCall(reader_, *response);  // NOLINT(cppcoreguidelines-owning-memory)
   reader_.read({.space = request->namespace_(), .key = request->key()},
@@ -275,6 +281,8 @@ void KvService::on_changed(const std::vector<KvWriter::Changed>& changed) {
     KvChange change;
     std::vector<std::string> readers;
   };
+  transactions_.increment();
+  writes_.increment(static_cast<double>(changed.size()));
   std::vector<Told> told;
   for (const KvWriter::Changed& one : changed) {
     std::vector<std::string> readers = interest_.changed(one.change.key);
@@ -304,7 +312,7 @@ void KvService::tell() {
     v1::ControlMessage message;
     *message.mutable_kv_invalidations() = std::move(invalidations);
     // One that is not connected forgets all it has when it is.
-    static_cast<void>(loop_.post_to_pop(reader, message));
+    if (loop_.post_to_pop(reader, message)) invalidations_.increment();
   }
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "common/event_loop/asio.h"
+#include "common/metrics/metrics_registry.h"
 #include "common/time/clock.h"
 #include "control_plane/kv/kv_interest.h"
 #include "control_plane/kv/kv_outbox.h"
@@ -28,7 +29,7 @@ class KvService final : public v1::Kv::CallbackService {
 
   // All outlive the object.
   KvService(asio::io_context& io, const Clock& clock, ControlLoop& loop,
-            const Authorizer& authorizer);
+            const Authorizer& authorizer, MetricsRegistry& metrics);
 
   grpc::ServerUnaryReactor* CreateNamespace(grpc::CallbackServerContext* context,
                                             const v1::KvNamespaceRequest* request,
@@ -49,8 +50,6 @@ class KvService final : public v1::Kv::CallbackService {
                                  const v1::KvListRequest* request,
                                  v1::KvListResponse* response) override;
 
-  [[nodiscard]] KvWriter::Totals totals() const { return writer_.totals(); }
-
  private:
   void on_reading(const std::string& reader, const KvKey& key);
   void on_changed(const std::vector<KvWriter::Changed>& changed);
@@ -58,10 +57,13 @@ class KvService final : public v1::Kv::CallbackService {
   void tell_later();
   void tell();
 
-  asio::io_context& io_;
   const Clock& clock_;
   ControlLoop& loop_;
   const Authorizer& authorizer_;
+  CounterMetric reads_;
+  CounterMetric writes_;
+  CounterMetric transactions_;
+  CounterMetric invalidations_;
   KvInterest interest_;
   KvWriter writer_;
   KvReader reader_;

@@ -78,7 +78,7 @@ class ControlPlane final {
         telemetry_(loop_, clock_),
         status_(loop_, metrics_, telemetry_),
         operations_(loop_, telemetry_, security.authorizer(), io_, clock_, options.state),
-        kv_(io_, clock_, loop_, security.authorizer()),
+        kv_(io_, clock_, loop_, security.authorizer(), metrics_),
         access_(loop_, security.book(), security.authorizer(), clock_),
         identity_(loop_, security.book(), security.authorizer(), security.issuer(), clock_),
         secrets_(loop_, security.authorizer(), security.pki().secrets_key, clock_),
