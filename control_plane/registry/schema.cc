@@ -92,7 +92,8 @@ CREATE TABLE shares (
   FOREIGN KEY (worker, deployment) REFERENCES deployments (worker, number)
 ) STRICT;
 INSERT INTO deployments
-  SELECT v.worker, 1, 3, 1, 0, '', x'', x'', 0, 0, v.created_at_ms, v.created_at_ms, v.author, v.message
+  SELECT v.worker, 1, 3, 1, 0, '', x'', x'', 0, 0, v.created_at_ms, v.created_at_ms, v.author,
+    v.message
   FROM workers w JOIN versions v ON v.worker = w.name AND v.number = w.live_number;
 INSERT INTO shares SELECT name, 1, live_number, 10000 FROM workers WHERE live_number IS NOT NULL;
 UPDATE workers SET last_deployment = live_number IS NOT NULL, deleted = live_number IS NULL;
@@ -186,7 +187,8 @@ CREATE TABLE pop_services (
 ) STRICT;
 )sql";
 
-constexpr std::array kMigrations = {kMigration1, kMigration2, kMigration3, kMigration4,
+using Migrations = std::array<std::string_view, 5>;
+constexpr Migrations kMigrations = {kMigration1, kMigration2, kMigration3, kMigration4,
                                     kMigration5};
 
 Result<std::int64_t> pragma(Database& database, std::string_view name) {
