@@ -314,6 +314,22 @@ TEST_F(SignedVersionsTest, DoesNotRestoreWhatAnotherKeySigned) {
   EXPECT_EQ(catalog_->restore(), 0U);
 }
 
+TEST(SignedBytesTest, AreTheWholeVersionWithoutItsSignature) {
+  v1::WorkerVersion version = make_version("site", 3, "one").version;
+  version.mutable_settings()->mutable_limits()->set_cpu_ms(7);
+  version.mutable_settings()->add_variables()->set_name("GREETING");
+  const std::string bytes = signed_bytes(version);
+  version.set_signature("of no matter");
+  EXPECT_EQ(signed_bytes(version), bytes);
+  const std::string prefix = "isopop worker version 1\n";
+  ASSERT_TRUE(bytes.starts_with(prefix));
+  v1::WorkerVersion parsed;
+  ASSERT_TRUE(parsed.ParseFromString(bytes.substr(prefix.size())));
+  version.clear_signature();
+  EXPECT_EQ(parsed.SerializeAsString(), version.SerializeAsString());
+  EXPECT_EQ(parsed.settings().limits().cpu_ms(), 7U);
+}
+
 TEST(SharePointTest, IsTheSameEverywhereAndAlways) {
   // Written down: another value here would move clients between versions.
   EXPECT_EQ(share_point("shop", "198.51.100.7"), 1089U);
