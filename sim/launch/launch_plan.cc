@@ -71,7 +71,8 @@ ProcessSpec pop_spec(const PopSite& pop, const std::string& address, const Addre
 // The way to the control plane and back by the router's network model.
 void add_control_rtt(ProcessSpec& process, const PopSite& pop, const PopSite& control,
                      std::uint64_t seed) {
-  const router::NetworkModel model(seed, {});
+  // The last mile is no part of it, so any profile does.
+  const router::NetworkModel model(seed, router::find_access_profile("default").value());
   const auto rtt = model.backbone_rtt({pop.id, pop.place}, {control.id, control.place});
   const double rtt_ms = std::chrono::duration<double, std::milli>(rtt).count();
   process.arguments.insert(process.arguments.end(),
