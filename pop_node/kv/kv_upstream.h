@@ -21,6 +21,8 @@ class KvUpstream {
   virtual void read(const KvKey& key, ReadAnswer answer) = 0;
   virtual void write(v1::KvWriteRequest::Write write, WriteAnswer answer) = 0;
   virtual void list(const v1::KvListRequest& request, ListAnswer answer) = 0;
+  // It may have another address from now on.
+  virtual void connect_anew() = 0;
 };
 
 }  // namespace isopop::pop

@@ -117,6 +117,11 @@ void PopKv::take_news(const v1::KvInvalidations::Entry& entry) {
   staleness_.record(std::max(age, std::chrono::nanoseconds(0)));
 }
 
+void PopKv::stream_began() {
+  upstream_.connect_anew();
+  doubt_everything();
+}
+
 void PopKv::doubt_everything() {
   cache_.doubt_all();
   for (const auto& [key, question] : questions_) question->is_current = false;

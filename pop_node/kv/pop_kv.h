@@ -45,8 +45,8 @@ class PopKv final {
   void list(const v1::KvListRequest& request, KvUpstream::ListAnswer answer);
 
   void invalidate(const v1::KvInvalidations& invalidations);
-  // A new stream: what changed since the last one ended, nobody said.
-  void doubt_everything();
+  // There is a new stream to the control plane: what changed since the last one ended, nobody said.
+  void stream_began();
 
   [[nodiscard]] v1::KvFigures figures() const;
   // Reads answered with old copies because nobody could be asked.
@@ -71,6 +71,7 @@ class PopKv final {
                     const Result<v1::KvWriteResponse>& written);
   void take_news(const v1::KvInvalidations::Entry& entry);
   void outdate_question(const KvKey& key);
+  void doubt_everything();
 
   const Clock& clock_;
   KvUpstream& upstream_;

@@ -166,7 +166,7 @@ DistributionPorts ports_of(asio::io_context& io, PopCondition& condition, Execut
           .tail_events = [&tails] { return tails.take(); },
           .outage = [&outage](const v1::Outage& told) { outage.set(told.failed()); },
           .kv_invalidations = [&kv](const v1::KvInvalidations& told) { kv.invalidate(told); },
-          .stream_began = [&kv] { kv.doubt_everything(); },
+          .stream_began = [&kv] { kv.stream_began(); },
           .stream_ended = [&tails] { tails.stop_all(); }};
 }
 
@@ -223,7 +223,8 @@ Result<void> run_pop(const Options& options) {
                     [&catalog](const LiveWorker& worker) { return catalog.read_bundle(worker); });
   PopMetrics metrics;
   connect(catalog, pool, metrics, figures);
-  KvClient kv_client(io, rpc::connect(options.control, tls), {.pop_id = options.id});
+  KvClient kv_client(
+      io, [&options, &tls] { return rpc::connect(options.control, tls); }, {.pop_id = options.id});
   PopKv kv(clock, kv_client);
   std::unique_ptr<DistributionClient> distribution;
   EdgeHandler edge({.io = io,

@@ -16,8 +16,13 @@ namespace isopop::pop {
 // Shared with every call that is under way.
 class KvClient::Impl final : public std::enable_shared_from_this<KvClient::Impl> {
  public:
-  Impl(asio::io_context& io, std::shared_ptr<grpc::Channel> channel, KvClientOptions options)
-      : io_(io), options_(std::move(options)), stub_(v1::Kv::NewStub(std::move(channel))) {}
+  Impl(asio::io_context& io, Connect connect, KvClientOptions options)
+      : io_(io), connect_(std::move(connect)), options_(std::move(options)) {
+    connect_anew();
+  }
+
+  // Calls that are under way keep the old channel.
+  void connect_anew() { stub_ = v1::Kv::NewStub(connect_()); }
 
   [[nodiscard]] const std::string& pop_id() const { return options_.pop_id; }
   [[nodiscard]] v1::Kv::Stub::async_interface& stub() { return *stub_->async(); }
@@ -73,6 +78,7 @@ class KvClient::Impl final : public std::enable_shared_from_this<KvClient::Impl>
   }
 
   asio::io_context& io_;
+  const Connect connect_;
   const KvClientOptions options_;
   std::unique_ptr<v1::Kv::Stub> stub_;
   bool is_closed_ = false;  // on the event loop
@@ -81,12 +87,15 @@ class KvClient::Impl final : public std::enable_shared_from_this<KvClient::Impl>
   UnderWay under_way_;
 };
 
-KvClient::KvClient(asio::io_context& io, std::shared_ptr<grpc::Channel> channel,
-                   KvClientOptions options)
-    : impl_(std::make_shared<Impl>(io, std::move(channel), std::move(options))) {}
+KvClient::KvClient(asio::io_context& io, Connect connect, KvClientOptions options)
+    : impl_(std::make_shared<Impl>(io, std::move(connect), std::move(options))) {}
 
 KvClient::~KvClient() {
   impl_->close();
+}
+
+void KvClient::connect_anew() {
+  impl_->connect_anew();
 }
 
 void KvClient::read(const KvKey& key, ReadAnswer answer) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <memory>
 #include <string>
 
@@ -22,13 +23,20 @@ struct KvClientOptions {
 // loop; everything else lives on the event loop.
 class KvClient final : public KvUpstream {
  public:
-  KvClient(asio::io_context& io, std::shared_ptr<grpc::Channel> channel, KvClientOptions options);
+  // Gives a channel of its own each time.
+  using Connect = std::function<std::shared_ptr<grpc::Channel>()>;
+
+  KvClient(asio::io_context& io, Connect connect, KvClientOptions options);
   // Cancels what is under way, and waits until gRPC has let go of it; nothing is answered any more.
   ~KvClient() override;
   KvClient(const KvClient&) = delete;
   KvClient& operator=(const KvClient&) = delete;
   KvClient(KvClient&&) = delete;
   KvClient& operator=(KvClient&&) = delete;
+
+  // What is asked from now on goes over a new channel: one that has failed looks a name up again
+  // only when it thinks fit, and a control plane that was started elsewhere has another address.
+  void connect_anew() override;
 
   void read(const KvKey& key, ReadAnswer answer) override;
   void write(v1::KvWriteRequest::Write write, WriteAnswer answer) override;

@@ -40,6 +40,7 @@ class HeldUpstream final : public KvUpstream {
                     std::to_string(request.limit()) + " " + request.cursor());
     later.push_back([this, answer = std::move(answer)] { answer(listed); });
   }
+  void connect_anew() override {}
   void answer_all() {
     for (const auto& answer : std::exchange(later, {})) answer();
   }

@@ -41,6 +41,7 @@ class ScriptedUpstream final : public KvUpstream {
   void list(const v1::KvListRequest& /*request*/, ListAnswer answer) override {
     answer(v1::KvListResponse());
   }
+  void connect_anew() override { ++connections; }
 
   void answer_read(Result<KvCopy> answer) {
     auto read = std::move(reads.front());
@@ -61,6 +62,7 @@ class ScriptedUpstream final : public KvUpstream {
     write.second(Error{code, "no"});
   }
 
+  int connections = 0;
   std::deque<std::pair<KvKey, ReadAnswer>> reads;
   std::deque<std::pair<v1::KvWriteRequest::Write, WriteAnswer>> writes;
 };
@@ -205,7 +207,8 @@ TEST_F(PopKvTest, EverythingIsDoubtedAfterANewStream) {
   read();
   upstream_.answer_read(copy_of("1", 10));
   read(kMinute, {.space = "shop", .key = "b"});
-  kv_.doubt_everything();
+  kv_.stream_began();
+  EXPECT_EQ(upstream_.connections, 1);
   upstream_.answer_read(copy_of("b", 10));
   read();
   read(kMinute, {.space = "shop", .key = "b"});
