@@ -106,10 +106,10 @@ class RelayStream final : public grpc::ServerBidiReactor<v1::RelayUp, v1::RelayD
     if (frame.channel() == 0) return;  // nothing else is said of the relay itself
     auto found = channels_.find(frame.channel());
     if (found == channels_.end()) {
-      // One that was ended from here, with frames on their way.
-      if (frame.channel() <= last_channel_ || frame.closed()) return;
+      // Without a Hello it is one that was ended from here, with frames on their way. The numbers
+      // may come in any order: PoPs say Hello when they like.
+      if (!frame.message().has_hello()) return;
       if (channels_.size() >= kChannelsMax) return refuse("it has more PoPs than a relay may");
-      last_channel_ = frame.channel();
       found = channels_.try_emplace(frame.channel(), *this, frame.channel()).first;
       found->second.session = streams_.open_stream(
           {.peer = fmt::format("{} by relay {}", frame.peer(), name_), .pop = {}, .relay = name_},
@@ -237,7 +237,6 @@ class RelayStream final : public grpc::ServerBidiReactor<v1::RelayUp, v1::RelayD
   std::shared_ptr<RelayStream> self_;
   std::string name_;
   std::map<std::uint64_t, Channel> channels_;
-  std::uint64_t last_channel_ = 0;
   std::deque<std::uint64_t> line_;
   std::optional<v1::ControlMessage> own_;
   v1::RelayUp incoming_;

@@ -5,11 +5,13 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "common/rpc/rpc.h"
 #include "isopop/v1/control.grpc.pb.h"
+#include "isopop/v1/distribution.grpc.pb.h"
 #include "tests/integration/control_plane/control_process.h"
 #include "tests/integration/control_plane/fake_pop.h"
 #include "tests/integration/pop_node/raw_client.h"
@@ -197,6 +199,34 @@ TEST_F(RelayTest, PassesOnWhyAPopIsRefused) {
   const FakePop pop(europe_.endpoint(), old);
   EXPECT_TRUE(wait_until([&] { return pop.refusal().find("protocol") != std::string::npos; }))
       << europe_.log();
+}
+
+// A relay's stream as a relay that is slow to hear its first PoP would use it.
+TEST_F(RelayTest, ChannelsBeginInAnyOrder) {
+  root_.start();
+  const auto stub = v1::Distribution::NewStub(rpc::connect(root_.endpoint()));
+  grpc::ClientContext context;
+  const auto stream = stub->Relay(&context);
+  const auto say_hello = [&stream](std::uint64_t channel, const std::string& id) {
+    v1::RelayUp message;
+    v1::RelayUp::Frame& frame = *message.add_frames();
+    frame.set_channel(channel);
+    frame.mutable_message()->mutable_hello()->set_protocol_version(2);
+    frame.mutable_message()->mutable_hello()->mutable_identity()->set_id(id);
+    return stream->Write(message);
+  };
+  ASSERT_TRUE(say_hello(0, "europe"));
+  ASSERT_TRUE(say_hello(2, "FRA"));
+  ASSERT_TRUE(say_hello(1, "AMS"));
+  std::set<std::uint64_t> welcomed;
+  v1::RelayDown answer;
+  while (welcomed.size() < 3 && stream->Read(&answer)) {
+    for (const v1::RelayDown::Frame& frame : answer.frames()) {
+      if (frame.message().has_welcome()) welcomed.insert(frame.channel());
+    }
+  }
+  EXPECT_EQ(welcomed, (std::set<std::uint64_t>{0, 1, 2}));
+  context.TryCancel();
 }
 
 TEST_F(RelayTest, RealPopsServeWhileRootAndRelayAreAwayAndCatchUp) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "common/text/text.h"
 #include "sim/launch/process_table.h"
 
 namespace isopop::sim {
@@ -66,7 +67,9 @@ TEST(LaunchPlan, GivesEachPopItsWayToWhereTheControlPlaneWouldBe) {
   const auto rtt_ms = [&plan](std::size_t pop) {
     const std::vector<std::string>& arguments = plan.pops[pop].arguments;
     const auto flag = std::find(arguments.begin(), arguments.end(), "--control-rtt");
-    return flag == arguments.end() ? -1.0 : std::stod(*std::next(flag));
+    if (flag == arguments.end()) return -1.0;
+    const std::string& value = *std::next(flag);  // "123.456 ms"
+    return parse_double(value.substr(0, value.find(' '))).value_or(-1);
   };
   EXPECT_NEAR(rtt_ms(0), 0.3, 0.01) << "the same town: the model's floor";
   EXPECT_GT(rtt_ms(1), 95) << "light in glass needs as much";
