@@ -4,9 +4,11 @@
 
 #include "common/text/text.h"
 #include "common/units/units.h"
+#include "control_plane/cli/arguments.h"
 #include "control_plane/cli/command_line.h"
 #include "control_plane/cli/commands.h"
 #include "control_plane/cli/json.h"
+#include "control_plane/cli/rollout_json.h"
 
 namespace isopop::control::cli {
 namespace {
@@ -20,11 +22,19 @@ std::string routes_of(const v1::WorkerVersion& version) {
   return routes.empty() ? fmt::format("{}.isopop.test/*", version.worker()) : join(routes, " ");
 }
 
+// Of what is live; what rolls out has its own commands.
+std::string versions_of(const v1::ListWorkersResponse::Worker& worker) {
+  return worker.deployment().state() == v1::DEPLOYMENT_STATE_LIVE
+             ? format_shares(worker.deployment())
+             : fmt::format("v{}", worker.live().number());
+}
+
 ExitCode run_list(Session& session) {
   const auto response = session.client->call(&v1::Control::Stub::ListWorkers, {});
   if (!response.ok()) return fail_call(session.terminal, response.error());
   Table table({{"NAME"},
-               {"VERSION", kRight},
+               {"VERSIONS"},
+               {"STATE"},
                {"POPS", kRight},
                {"SIZE", kRight},
                {"DEPLOYED (UTC)"},
@@ -34,11 +44,17 @@ ExitCode run_list(Session& session) {
   Json list = Json::array();
   for (const v1::ListWorkersResponse::Worker& worker : response.value().workers()) {
     const v1::WorkerVersion& live = worker.live();
-    table.add({live.worker(), fmt::format("v{}", live.number()),
-               fmt::format("{}/{}", worker.pops_live(), worker.pops_total()),
-               format_bytes(live.bundle_bytes()), format_time(live.created_at_ms()), live.author(),
-               live.bundle_sha256().substr(0, 12), routes_of(live)});
-    Json entry = to_json(live);
+    if (live.number() == 0) {
+      table.add({live.worker(), "", "not live", "", "", "", "", "", ""});
+    } else {
+      table.add({live.worker(), versions_of(worker), state_name(worker.deployment().state()),
+                 fmt::format("{}/{}", worker.pops_live(), worker.pops_total()),
+                 format_bytes(live.bundle_bytes()), format_time(live.created_at_ms()),
+                 live.author(), live.bundle_sha256().substr(0, 12), routes_of(live)});
+    }
+    Json entry =
+        live.number() == 0 ? Json{{"worker", live.worker()}, {"number", nullptr}} : to_json(live);
+    entry["deployment"] = live.number() == 0 ? Json() : to_json(worker.deployment());
     entry["versions"] = worker.versions();
     entry["pops_live"] = worker.pops_live();
     entry["pops_total"] = worker.pops_total();
@@ -64,7 +80,7 @@ ExitCode run_delete(Session& session, const std::string& worker) {
 }  // namespace
 
 void add_worker_commands(CommandLine& line) {
-  line.on_session(line.add("list", "The workers that are live"), run_list);
+  line.on_session(line.add("list", "The workers and what of them is live"), run_list);
   CLI::App& remove = line.add("delete", "Take a worker off every PoP, and all its versions");
   auto worker = std::make_shared<std::string>();
   remove.add_option("name", *worker, "Worker name")->required();

@@ -18,6 +18,10 @@
 namespace isopop::control {
 namespace {
 
+// What PoPs hold, of all of them together, up to which a list of PoPs says it; beyond that it is
+// told of one PoP at a time (Operations.GetPop).
+constexpr std::size_t kHeldListedMax = 20'000;
+
 constexpr std::uint32_t kDeploymentsDefault = 100;
 constexpr std::uint32_t kDeploymentsMax = 1'000;
 
@@ -247,7 +251,14 @@ grpc::ServerUnaryReactor* ControlService::ListPops(grpc::CallbackServerContext* 
                                                    v1::ListPopsResponse* response) {
   return authorised(*context, Permission::kRead, {}, [&](auto& call, const Actor& /*actor*/) {
     loop_.post([this, &call, response] {
-      for (v1::Pop& pop : loop_.distributor().pops()) *response->add_pops() = std::move(pop);
+      const Distributor& distributor = loop_.distributor();
+      std::vector<v1::Pop> pops = distributor.pops();
+      const bool with_workers = pops.size() * distributor.live().size() <= kHeldListedMax;
+      for (v1::Pop& pop : pops) {
+        std::optional<v1::Pop> whole;
+        if (with_workers) whole = distributor.pop(pop.identity().id());
+        *response->add_pops() = whole ? std::move(*whole) : std::move(pop);
+      }
       call.Finish(grpc::Status::OK);
     });
   });
