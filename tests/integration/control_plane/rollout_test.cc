@@ -29,7 +29,8 @@ class RolloutsTest : public ::testing::Test {
   void begin(const FakePop::Options& canary) {
     control_.start();
     connect_stubs();
-    ASSERT_TRUE(control_.deploy("a", "export default { fetch() {} }").success());
+    const auto first = control_.deploy("a", "export default { fetch() {} }");
+    ASSERT_TRUE(first.success()) << first.describe() << control_.log();
     connect_pops(canary, {});
     for (const auto* pop : {&ams_, &fra_, &gru_}) {
       ASSERT_TRUE(wait_until([pop] { return (*pop)->versions().contains("a"); }));
@@ -85,7 +86,6 @@ class RolloutsTest : public ::testing::Test {
   // The newest one, until it fits or ends.
   v1::Rollout watch_until(const std::function<bool(const v1::Rollout&)>& fits) {
     grpc::ClientContext context;
-    context.set_deadline(std::chrono::system_clock::now() + std::chrono::seconds(60));
     v1::GetDeploymentRequest request;
     request.set_worker("a");
     const auto reader = rollouts_stub_->WatchRollout(&context, request);
