@@ -341,6 +341,16 @@ TEST_F(PopctlCommandsTest, BashCompletesCommandsOptionsAndValues) {
       << outcome.describe();
 }
 
+// zsh and fish read their scripts, where they are installed.
+TEST_F(PopctlCommandsTest, OtherShellsUnderstandTheirCompletion) {
+  for (const std::string shell : {"zsh", "fish"}) {
+    const auto script = control_.write(shell + ".script", run({"completion", shell}).output);
+    if (!std::filesystem::exists("/usr/bin/" + shell)) continue;
+    const CommandOutcome outcome = run_command("/usr/bin/" + shell, {"-n", script.string()});
+    EXPECT_TRUE(outcome.success()) << outcome.describe();
+  }
+}
+
 TEST_F(PopctlCommandsTest, WranglerFoldersDeploy) {
   const auto folder = control_.write("site/src/index.js", code("one")).parent_path().parent_path();
   static_cast<void>(control_.write("site/wrangler.jsonc",

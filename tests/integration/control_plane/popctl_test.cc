@@ -154,7 +154,8 @@ TEST_F(PopctlTest, FolderSaysHowItsWorkerIsRunAndFlagsBeatIt) {
   const auto changed = control_.popctl({"deploy", folder, "--limit", "cpu=30ms", "--limit",
                                         "subrequests=3", "--isolation", "fresh", "--var", "B=3"});
   ASSERT_TRUE(changed.success()) << changed.describe();
-  const json versions = json::parse(control_.popctl({"versions", "list", "market", "-o", "json"}).output);
+  const json versions =
+      json::parse(control_.popctl({"versions", "list", "market", "-o", "json"}).output);
   ASSERT_EQ(versions.size(), 2U);
   for (const json& version : versions) {
     const bool first = version["number"] == 1;

@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "common/text/text.h"
 #include "control_plane/cli/convergence_text.h"
 
 namespace isopop::control::cli {
@@ -79,7 +80,7 @@ TEST(Histogram, KeepsEveryTime) {
   std::size_t count = 0;
   for (std::size_t end = text.find('\n'); end != std::string::npos;
        end = text.find('\n', end + 1)) {
-    count += static_cast<std::size_t>(std::stoi(text.substr(end - 6, 6)));
+    count += parse_unsigned(trim(text.substr(end - 6, 6))).value();
   }
   EXPECT_EQ(count, times.size());
 }
