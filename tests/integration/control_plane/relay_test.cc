@@ -33,14 +33,16 @@ class RelayProcess final {
   explicit RelayProcess(std::string name)
       : name_(std::move(name)), folder_(TempFolder::create("isopop-relay-").value()) {}
 
-  void start(const std::string& root, const std::string& listen = "127.0.0.1:0") {
+  void start(const std::string& root, const std::string& listen = "127.0.0.1:0",
+             const std::vector<std::string>& more_arguments = {}) {
     std::error_code ignored;
     std::filesystem::remove(state() / "relay.endpoint", ignored);
-    Result<Child> child = isopop::test::start_server(
-        "isopop-control",
-        {"--relay-of", root, "--relay-name", name_, "--state", state().string(), "--listen", listen,
-         "--http-listen", "127.0.0.1:0"},
-        folder_.path() / "relay.log");
+    std::vector<std::string> arguments = {
+        "--relay-of",     root,       "--relay-name", name_,           "--state",
+        state().string(), "--listen", listen,         "--http-listen", "127.0.0.1:0"};
+    arguments.insert(arguments.end(), more_arguments.begin(), more_arguments.end());
+    Result<Child> child =
+        isopop::test::start_server("isopop-control", arguments, folder_.path() / "relay.log");
     ASSERT_TRUE(child.ok()) << child.error().message;
     child_ = std::move(child).value();
     ASSERT_TRUE(wait_until([this] {
@@ -69,31 +71,31 @@ class RelayProcess final {
 // A real isopop-pop.
 class RealPop final {
  public:
-  RealPop(const std::string& id, const std::string& control)
+  RealPop(const std::string& id, const std::string& control,
+          const std::vector<std::string>& more_arguments = {})
       : folder_(TempFolder::create("isopop-relayed-pop-").value()) {
-    child_ = isopop::test::start_server("isopop-pop",
-                                        {"--id",
-                                         id,
-                                         "--city",
-                                         "Amsterdam",
-                                         "--country",
-                                         "NL",
-                                         "--region",
-                                         "Europe",
-                                         "--lat",
-                                         "52.31",
-                                         "--lon",
-                                         "4.76",
-                                         "--listen",
-                                         "127.0.0.1:0",
-                                         "--control",
-                                         control,
-                                         "--state",
-                                         (folder_.path() / "state").string(),
-                                         "--spare-executors",
-                                         "0"},
-                                        folder_.path() / "log")
-                 .value();
+    std::vector<std::string> arguments = {"--id",
+                                          id,
+                                          "--city",
+                                          "Amsterdam",
+                                          "--country",
+                                          "NL",
+                                          "--region",
+                                          "Europe",
+                                          "--lat",
+                                          "52.31",
+                                          "--lon",
+                                          "4.76",
+                                          "--listen",
+                                          "127.0.0.1:0",
+                                          "--control",
+                                          control,
+                                          "--state",
+                                          (folder_.path() / "state").string(),
+                                          "--spare-executors",
+                                          "0"};
+    arguments.insert(arguments.end(), more_arguments.begin(), more_arguments.end());
+    child_ = isopop::test::start_server("isopop-pop", arguments, folder_.path() / "log").value();
     constexpr std::string_view kSaid = "serves on ";
     static_cast<void>(wait_until([&] { return log().find(kSaid) != std::string::npos; }));
     const std::string text = log();
@@ -255,6 +257,27 @@ TEST_F(RelayTest, RealPopsServeWhileRootAndRelayAreAwayAndCatchUp) {
   ASSERT_TRUE(again.success()) << again.describe() << ams.log();
   EXPECT_EQ(ams.get("hello"), "second");
   EXPECT_EQ(ewr.get("hello"), "second");
+}
+
+TEST_F(RelayTest, WithCertificatesPopsEnrollAndConnectThroughTheRelay) {
+  const std::string pki = (root_.folder() / "pki").string();
+  const std::string join = (root_.folder() / "join").string();
+  root_.start({"--pki", pki, "--join", join});
+  europe_.start(root_.endpoint(), "127.0.0.1:0", {"--join", join});
+  const RealPop ams("AMS", europe_.endpoint(), {"--join", join});
+  std::string pops;
+  const bool is_ready = wait_until([&] {
+    pops = root_
+               .popctl({"--endpoint", root_.endpoint(), "--token-file", pki + "/admin.token",
+                        "--ca", join + "/ca.crt", "pops", "list", "-o", "json"})
+               .output;
+    return pops.find("\"ready\"") != std::string::npos;
+  });
+  EXPECT_TRUE(is_ready) << pops << europe_.log() << ams.log();
+  EXPECT_THAT(root_.log(), testing::HasSubstr("pop/AMS enrolled"));
+  // Who shows no certificate gets no stream, from the relay either.
+  const FakePop nobody(europe_.endpoint(), fetching("FRA"));
+  EXPECT_TRUE(wait_until([&] { return !nobody.is_open(); }));
 }
 
 }  // namespace
