@@ -59,6 +59,20 @@ TEST(LaunchPlan, ConnectsThePrograms) {
   EXPECT_THAT(plan.pops[1].arguments, Contains("--lat=-23.4"));
 }
 
+TEST(LaunchPlan, LetsTheProgramsJoinWhatTheControlPlaneMakes) {
+  const LaunchPlan plan = plan_of(two_pops(), settings());
+  EXPECT_EQ(option_value(plan.control.arguments, "--pki"), "/tmp/s/pki");
+  for (const ProcessSpec* process : {&plan.control, &plan.router, &plan.pops[0], &plan.pops[1]}) {
+    EXPECT_EQ(option_value(process->arguments, "--join"), "/tmp/s/join") << process->name;
+  }
+  LaunchSettings insecure = settings();
+  insecure.insecure = true;
+  const LaunchPlan open = plan_of(two_pops(), insecure);
+  EXPECT_THAT(open.control.arguments, Contains("--insecure"));
+  EXPECT_EQ(option_value(open.control.arguments, "--pki"), "");
+  EXPECT_EQ(option_value(open.pops[0].arguments, "--join"), "");
+}
+
 TEST(LaunchPlan, GivesEachPopItsWayToWhereTheControlPlaneWouldBe) {
   LaunchSettings far = settings();
   EXPECT_THAT(plan_of(two_pops(), far).pops[1].arguments, testing::Not(Contains("--control-rtt")));
