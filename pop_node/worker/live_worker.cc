@@ -1,10 +1,10 @@
 #include "pop_node/worker/live_worker.h"
 
 #include <algorithm>
-#include <set>
 
 #include "common/hash/hash.h"
 #include "common/text/text.h"
+#include "pop_node/worker/bundle_form.h"
 
 namespace isopop::pop {
 namespace {
@@ -16,33 +16,6 @@ T value_or(T value, T fallback) {
 
 bool is_lower_or_digit(char c) {
   return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
-}
-
-Result<void> check_modules(const v1::Bundle& bundle, std::uint64_t script_bytes_max) {
-  std::set<std::string_view> names;
-  const v1::Module* main_module = nullptr;
-  std::uint64_t script_bytes = 0;
-  for (const v1::Module& module : bundle.modules()) {
-    if (module.name().empty()) return invalid_argument("a module of the bundle has no name");
-    if (!names.insert(module.name()).second) {
-      return invalid_argument("the bundle has two modules named '" + module.name() + "'");
-    }
-    if (module.name() == bundle.main_module()) main_module = &module;
-    script_bytes += module.content().size();
-  }
-  if (script_bytes > script_bytes_max) {
-    return Error{ErrorCode::kResourceExhausted, "the worker's modules have " +
-                                                    std::to_string(script_bytes) +
-                                                    " bytes together, its script size limit is " +
-                                                    std::to_string(script_bytes_max)};
-  }
-  if (main_module == nullptr) {
-    return invalid_argument("the bundle's main module '" + bundle.main_module() + "' is not in it");
-  }
-  if (main_module->type() != v1::MODULE_TYPE_ES_MODULE) {
-    return invalid_argument("the main module '" + bundle.main_module() + "' is not an ES module");
-  }
-  return {};
 }
 
 }  // namespace
@@ -139,11 +112,8 @@ Result<void> check_bundle(const LiveWorker& worker, std::string_view bytes) {
     return Error{ErrorCode::kDataLoss,
                  "the bundle's SHA-256 is " + hash + ", not " + version.bundle_sha256()};
   }
-  v1::Bundle bundle;
-  if (!bundle.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()))) {
-    return invalid_argument("the bundle does not parse");
-  }
-  return check_modules(bundle, worker.limits.script_bytes());
+  ISOPOP_TRY_ASSIGN(const BundleForm form, read_bundle_form(bytes));
+  return check_bundle_form(form, worker.limits.script_bytes());
 }
 
 bool is_sha256_hex(std::string_view text) {
