@@ -20,6 +20,9 @@ constexpr int kReconnectMaxMs = 5'000;
 // gRPC gives each attempt to connect as long as the "least back-off": less, and a machine that is
 // starting hundreds of processes never gets through.
 constexpr int kConnectTimeoutMs = 10'000;
+// What may be on its way to a client from the start. gRPC's own 64 KiB grow with use, but the first
+// large bundle would take sixteen turns, and each turn waits for hundreds of other PoPs'.
+constexpr int kStreamWindowBytes = 1 << 20;
 // A value of a KV namespace may have 25 MiB; everything else is far smaller.
 constexpr int kMessageBytesMax = 28 << 20;
 
@@ -57,6 +60,7 @@ std::shared_ptr<grpc::Channel> connect(const std::string& address, const TlsFile
   arguments.SetInt(GRPC_ARG_MIN_RECONNECT_BACKOFF_MS, kConnectTimeoutMs);
   arguments.SetInt(GRPC_ARG_MAX_RECONNECT_BACKOFF_MS, kReconnectMaxMs);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
+  arguments.SetInt(GRPC_ARG_HTTP2_STREAM_LOOKAHEAD_BYTES, kStreamWindowBytes);
   arguments.SetMaxReceiveMessageSize(kMessageBytesMax);
   return grpc::CreateCustomChannel(address, channel_credentials(tls), arguments);
 }
