@@ -19,8 +19,8 @@ inline constexpr std::string_view kConnection = "isopop-connection";
 inline constexpr std::string_view kClientCountry = "isopop-client-country";  // ISO 3166-1 alpha-2
 
 // PoP to client.
-inline constexpr std::string_view kRay = "isopop-ray";      // "<16 hex>-AMS"
-inline constexpr std::string_view kStart = "isopop-start";  // cold pristine fresh warm
+inline constexpr std::string_view kRay = "isopop-ray";          // "<16 hex>-AMS"
+inline constexpr std::string_view kStart = "isopop-start";      // cold pristine fresh warm
 inline constexpr std::string_view kVersion = "isopop-version";  // "7": of the worker that answered
 
 // Router to client, besides kClientLocation: where the client was placed.

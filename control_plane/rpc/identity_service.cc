@@ -113,9 +113,8 @@ Result<pki::ProgramIdentity> IdentityService::renewing_program(
   ISOPOP_TRY_ASSIGN(const pki::ProgramIdentity identity,
                     pki::parse_identity({said->second.data(), said->second.size()}));
   if (caller.kind != "relay" || identity.kind != "pop") {
-    return Error{ErrorCode::kPermissionDenied,
-                 fmt::format("{} cannot renew the certificate of {}", caller.name(),
-                             identity.name())};
+    return Error{ErrorCode::kPermissionDenied, fmt::format("{} cannot renew the certificate of {}",
+                                                           caller.name(), identity.name())};
   }
   ISOPOP_TRY(book_.program(identity));
   return identity;

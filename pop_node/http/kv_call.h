@@ -53,7 +53,7 @@ class KvCall final : public SubrequestCall, public std::enable_shared_from_this<
   std::size_t held_bytes_ = 0;
   std::shared_ptr<const std::string> answer_;  // once there is one
   std::string outcome_ = "answered";
-  std::size_t sent_ = 0;                       // of it
+  std::size_t sent_ = 0;  // of it
 };
 
 }  // namespace isopop::pop

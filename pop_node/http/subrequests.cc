@@ -24,8 +24,7 @@ namespace {
 constexpr std::chrono::seconds kWaitForPlaceMax{5};
 
 // One of them, from its head to the end of its answer. A session: its coroutines keep it alive.
-class Subrequest final : public SubrequestCall,
-                         public std::enable_shared_from_this<Subrequest> {
+class Subrequest final : public SubrequestCall, public std::enable_shared_from_this<Subrequest> {
  public:
   Subrequest(EdgeContext& context, SubrequestOrigin origin, SubresponseSink& sink)
       : context_(context),
@@ -327,11 +326,10 @@ class Group final : public SubrequestGroup {
  private:
   std::shared_ptr<SubrequestCall> open(const v1::SubrequestHead& head) {
     if (head.binding().empty()) return std::make_shared<Subrequest>(context_, origin_, sink_);
-    return std::make_shared<KvCall>(
-        context_.kv, origin_, sink_, context_.subrequests,
-        [&metrics = context_.metrics](const std::string& outcome) {
-          metrics.count_subrequest(outcome);
-        });
+    return std::make_shared<KvCall>(context_.kv, origin_, sink_, context_.subrequests,
+                                    [&metrics = context_.metrics](const std::string& outcome) {
+                                      metrics.count_subrequest(outcome);
+                                    });
   }
 
   EdgeContext& context_;

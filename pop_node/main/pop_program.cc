@@ -223,8 +223,8 @@ Result<void> run_pop(const Options& options) {
                     [&catalog](const LiveWorker& worker) { return catalog.read_bundle(worker); });
   PopMetrics metrics;
   connect(catalog, pool, metrics, figures);
-  KvClient kv_client(
-      io, [&options, &tls] { return rpc::connect(options.control, tls); }, {.pop_id = options.id});
+  KvClient kv_client(io, [&options, &tls] { return rpc::connect(options.control, tls); },
+                     {.pop_id = options.id});
   PopKv kv(clock, kv_client);
   std::unique_ptr<DistributionClient> distribution;
   EdgeHandler edge({.io = io,

@@ -232,9 +232,8 @@ ExecutorProcess::Events ExecutorPool::events_of(ExecutorId id, GroupId group) {
       .on_cpu = guarded([group](ExecutorPool& pool, std::uint32_t cpu_us) {
         if (pool.on_cpu_) pool.on_cpu_(*pool.groups_.at(group).worker, cpu_us);
       }),
-      .open_subrequests = [weak, group](
-                              SubrequestOrigin origin,
-                              SubresponseSink& sink) -> std::unique_ptr<SubrequestGroup> {
+      .open_subrequests = [weak, group](SubrequestOrigin origin,
+                                        SubresponseSink& sink) -> std::unique_ptr<SubrequestGroup> {
         const auto pool = weak.lock();
         if (pool == nullptr || !(*pool)->open_subrequests_) return nullptr;
         origin.worker = (*pool)->groups_.at(group).worker;
