@@ -13,7 +13,7 @@ void add_rollout_options(CLI::App& command, RolloutOptions& options) {
                "near=52.4,4.9/1000km  10%  all");
   add_repeated(command, "--abort-on", options.abort_on,
                "What takes it back everywhere, separated by commas: nack, crashes>0, "
-               "error-rate>1%, p99>+20%, cpu>50ms");
+               "error-rate>1%, p99>+20%, cpu>50ms; or none (default with waves: nack,crashes>0)");
   command.add_option("--bake", options.bake, "How long each wave is watched (default: 10s)")
       ->check(check_duration);
   command.add_flag("--at-once", options.at_once,

@@ -13,6 +13,8 @@
 namespace isopop::control::cli {
 namespace {
 
+constexpr std::string_view kNoGuards = "none";
+
 Result<v1::RolloutPlan::Wave> parse_wave(std::string_view text) {
   const std::size_t equals = text.find('=');
   v1::RolloutPlan::Wave wave;
@@ -61,14 +63,36 @@ Result<void> add_waves(const std::string& text, const v1::RolloutPlan& file,
   return {};
 }
 
-void add_conditions(const std::string& text, v1::RolloutPlan& plan) {
+Result<void> add_conditions(const std::string& text, v1::RolloutPlan& plan) {
   const bool has_bars = text.find('|') != std::string::npos;
   for (const std::string_view condition : split(text, has_bars ? '|' : ',')) {
+    if (trim(condition) == kNoGuards) return invalid_argument("--abort-on none: goes alone");
     plan.add_abort_on(std::string(trim(condition)));
   }
+  return {};
+}
+
+// The flags', or the file's; the defaults for waves about which neither says anything.
+Result<void> set_guards(const RolloutOptions& options, const v1::RolloutPlan& file,
+                        v1::RolloutPlan& plan) {
+  if (!options.abort_on.empty()) {
+    plan.clear_abort_on();
+    if (options.abort_on.size() == 1 && trim(options.abort_on.front()) == kNoGuards) return {};
+    for (const std::string& text : options.abort_on) ISOPOP_TRY(add_conditions(text, plan));
+    return {};
+  }
+  // A file with waves has said what takes them back, were it nothing.
+  const bool file_says = !file.abort_on().empty() || !file.waves().empty();
+  if (!file_says && !plan.waves().empty()) add_default_guards(plan);
+  return {};
 }
 
 }  // namespace
+
+void add_default_guards(v1::RolloutPlan& plan) {
+  plan.add_abort_on("nack");
+  plan.add_abort_on("crashes>0");
+}
 
 Result<v1::RolloutPlan> plan_of(const RolloutOptions& options, const v1::RolloutPlan& file) {
   const bool has_waves = !options.waves.empty() || !options.wave.empty();
@@ -86,10 +110,7 @@ Result<v1::RolloutPlan> plan_of(const RolloutOptions& options, const v1::Rollout
       ISOPOP_TRY_ASSIGN(*plan.add_waves(), parse_wave(text));
     }
   }
-  if (!options.abort_on.empty()) {
-    plan.clear_abort_on();
-    for (const std::string& text : options.abort_on) add_conditions(text, plan);
-  }
+  ISOPOP_TRY(set_guards(options, file, plan));
   if (!options.bake.empty()) {
     ISOPOP_TRY_ASSIGN(const std::chrono::nanoseconds bake,
                       parse_duration(options.bake).with_context("--bake"));

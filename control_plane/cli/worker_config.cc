@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "common/config/config_node.h"
+#include "control_plane/cli/rollout_options.h"
 #include "control_plane/cli/wrangler_config.h"
 #include "control_plane/kv/kv_limits.h"
 #include "control_plane/registry/bundle.h"
@@ -93,6 +94,8 @@ Result<v1::RolloutPlan> read_rollout(const ConfigNode& node) {
     for (const ConfigNode& condition : list) {
       ISOPOP_TRY_ASSIGN(*plan.add_abort_on(), condition.as_string());
     }
+  } else if (!plan.waves().empty()) {
+    add_default_guards(plan);
   }
   if (const std::optional<ConfigNode> bake = node.find("bake")) {
     ISOPOP_TRY_ASSIGN(const std::chrono::nanoseconds time, bake->as_duration());

@@ -108,6 +108,25 @@ TEST(Waves, ComeFromTheFileUnlessFlagsSayOtherwise) {
   EXPECT_EQ(plan.value().bake_ms(), 2000U);
 }
 
+TEST(Waves, HaveGuardsUnlessSomebodySaysNone) {
+  const RolloutOptions canary{.wave = {"canary=AMS"}};
+  EXPECT_THAT(plan_of(canary, {}).value().abort_on(), ElementsAre("nack", "crashes>0"));
+  EXPECT_THAT(plan_of({}, {}).value().abort_on(), ElementsAre());
+  RolloutOptions none = canary;
+  none.abort_on = {"none"};
+  EXPECT_THAT(plan_of(none, {}).value().abort_on(), ElementsAre());
+  EXPECT_THAT(plan_of({.abort_on = {"none"}}, file_plan()).value().abort_on(), ElementsAre());
+  RolloutOptions own = canary;
+  own.abort_on = {"cpu>50ms"};
+  EXPECT_THAT(plan_of(own, {}).value().abort_on(), ElementsAre("cpu>50ms"));
+  v1::RolloutPlan unguarded = file_plan();
+  unguarded.clear_abort_on();
+  EXPECT_THAT(plan_of({.waves = "canary"}, unguarded).value().abort_on(), ElementsAre());
+  RolloutOptions both = canary;
+  both.abort_on = {"nack,none"};
+  EXPECT_THAT(waves(plan_of(both, {}))[0], HasSubstr("goes alone"));
+}
+
 TEST(Waves, ThatMakeNoSenseAreRefused) {
   const v1::RolloutPlan file = file_plan();
   EXPECT_THAT(waves(plan_of({.waves = "canry"}, file))[0], HasSubstr("did you mean canary?"));

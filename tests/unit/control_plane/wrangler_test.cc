@@ -244,6 +244,12 @@ TEST(WorkerConfigRollout, IsReadWithItsWavesInOrder) {
   EXPECT_EQ(plan.waves(0).selector(), "AMS,FRA");
   EXPECT_EQ(plan.waves(1).name(), "eu");
   EXPECT_EQ(plan.bake_ms(), 2000U);
+  const auto guards = [](const std::string& rollout) {
+    return read_as("worker.yaml", "rollout: " + rollout).value().rollout.abort_on();
+  };
+  EXPECT_THAT(guards("{waves: {canary: AMS}}"), ElementsAre("nack", "crashes>0"));
+  EXPECT_THAT(guards("{waves: {canary: AMS}, abort-on: []}"), ElementsAre());
+  EXPECT_THAT(guards("{bake: 2 s}"), ElementsAre());
   EXPECT_THAT(refusal("worker.yaml", "rollout:\n  waves: {a: '200%'}\n"),
               HasSubstr("worker.yaml:2"));
   EXPECT_THAT(refusal("worker.yaml", "rollout: {abort-on: [rain]}\n"), HasSubstr("worker.yaml:1"));
