@@ -160,9 +160,12 @@ std::string text_of(const ASN1_STRING* string) {
           static_cast<std::size_t>(ASN1_STRING_length(string))};
 }
 
+// Empty, which no certificate is issued for, when it is none: OpenSSL takes any number of bytes.
 std::string address_of(const ASN1_OCTET_STRING* bytes) {
+  const int size = ASN1_STRING_length(bytes);
+  if (size != sizeof(in_addr) && size != sizeof(in6_addr)) return {};
   std::array<char, INET6_ADDRSTRLEN> text{};
-  const int family = ASN1_STRING_length(bytes) == 4 ? AF_INET : AF_INET6;
+  const int family = size == sizeof(in_addr) ? AF_INET : AF_INET6;
   inet_ntop(family, ASN1_STRING_get0_data(bytes), text.data(), text.size());
   return text.data();
 }

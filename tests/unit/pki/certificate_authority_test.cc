@@ -13,6 +13,24 @@ constexpr WallTime kNow = WallTime(std::chrono::seconds(1'790'000'000));
 const ProgramIdentity kAms{.kind = "pop", .id = "AMS"};
 const Validity kADay{.now = kNow, .lifetime = std::chrono::hours(24)};
 
+// Requests for an IP address of no and of one byte, as only other programs make them.
+constexpr const char* kAddressOfNoBytes =
+    "-----BEGIN CERTIFICATE REQUEST-----\n"
+    "MIHrMIGRAgEAMBExDzANBgNVBAMMBmlzb3BvcDBZMBMGByqGSM49AgEGCCqGSM49\n"
+    "AwEHA0IABAdL6Nxp0cuS92dMWM9OfIEGyvQbpj09CNXCgEKfzvpY0atn+EZWSA8N\n"
+    "i7zxUafjwaAHv1ru2Qkfs6nMs1UFPZegHjAcBgkqhkiG9w0BCQ4xDzANMAsGA1Ud\n"
+    "EQQEMAKHADAKBggqhkjOPQQDAgNJADBGAiEAidwRd1AADO0zqpEBXY5nsQ5lNkY3\n"
+    "sjX7P0J8mzS9hroCIQCpXDQnwYl20GzQLgGKeAMzHgrEZleMuY7dmVp5Iayzpw==\n"
+    "-----END CERTIFICATE REQUEST-----\n";
+constexpr const char* kAddressOfOneByte =
+    "-----BEGIN CERTIFICATE REQUEST-----\n"
+    "MIHrMIGSAgEAMBExDzANBgNVBAMMBmlzb3BvcDBZMBMGByqGSM49AgEGCCqGSM49\n"
+    "AwEHA0IABAdL6Nxp0cuS92dMWM9OfIEGyvQbpj09CNXCgEKfzvpY0atn+EZWSA8N\n"
+    "i7zxUafjwaAHv1ru2Qkfs6nMs1UFPZegHzAdBgkqhkiG9w0BCQ4xEDAOMAwGA1Ud\n"
+    "EQQFMAOHAQEwCgYIKoZIzj0EAwIDSAAwRQIhAJd3qGRFVpZrniKVaIo72QiwKdhl\n"
+    "B+7ksf57pGvQhFx3AiA69dSmD+dO0Z9SUdEsCviRUdtSky2ewpcij0RiZMQGww==\n"
+    "-----END CERTIFICATE REQUEST-----\n";
+
 TEST(CertificateAuthority, ACertificateSaysWhoseItIsAndForHowLong) {
   const CertificateAuthority ca = CertificateAuthority::create(kNow);
   const CertificateKey key = CertificateKey::generate();
@@ -109,6 +127,17 @@ TEST(CertificateAuthority, NamesAndIdsThatAreNoneAreRefused) {
   for (const std::string& name : {std::string(), std::string("a,URI:spiffe://isopop/pop/AMS"),
                                   std::string("a b"), std::string(254, 'a')}) {
     EXPECT_FALSE(ca.issue(request, {.identity = kAms, .names = {name}}, kADay).ok()) << name;
+  }
+}
+
+TEST(CertificateAuthority, AnAddressOfTheWrongLengthIsNone) {
+  const CertificateAuthority ca = CertificateAuthority::create(kNow);
+  for (const char* request : {kAddressOfNoBytes, kAddressOfOneByte}) {
+    const std::vector<std::string> names = requested_names(request).value();
+    EXPECT_THAT(names, ElementsAre(""));
+    const Result<std::string> issued = ca.issue(request, {.identity = kAms, .names = names}, kADay);
+    ASSERT_FALSE(issued.ok());
+    EXPECT_EQ(issued.error().code, ErrorCode::kInvalidArgument);
   }
 }
 
