@@ -106,6 +106,7 @@ std::string bash_script(const std::vector<Node>& nodes) {
   std::set<std::string> values;
   for (const Node& node : nodes) {
     std::vector<std::string> commands;
+    commands.reserve(node.commands.size());
     for (const CLI::App* command : node.commands) commands.push_back(command->get_name());
     std::vector<std::string> names;
     for (const Flag& flag : node.flags) {
@@ -161,6 +162,7 @@ std::string zsh_script(const std::vector<Node>& nodes) {
   };
   for (const Node& node : nodes) {
     std::vector<std::string> commands;
+    commands.reserve(node.commands.size());
     for (const CLI::App* command : node.commands) {
       commands.push_back(entry(command->get_name(), command->get_description()));
     }
@@ -257,9 +259,8 @@ end
 }  // namespace
 
 std::string named_values(const CLI::Option& option) {
-  const std::string text = option.get_option_text();
-  if (text.find('|') == std::string::npos) return {};
-  std::string values = text;
+  std::string values = option.get_option_text();
+  if (values.find('|') == std::string::npos) return {};
   std::replace(values.begin(), values.end(), '|', ' ');
   return values;
 }

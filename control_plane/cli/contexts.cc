@@ -98,6 +98,7 @@ Result<Context> find_context(const Contexts& contexts, const std::string& name) 
   const auto found = contexts.by_name.find(name);
   if (found != contexts.by_name.end()) return found->second;
   std::vector<std::string> known;
+  known.reserve(contexts.by_name.size());
   for (const auto& [other, context] : contexts.by_name) known.push_back(other);
   const std::string meant = did_you_mean(name, known);
   return not_found(fmt::format("there is no context {}{}", in_quotes(name),
