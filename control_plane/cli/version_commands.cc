@@ -125,7 +125,7 @@ ExitCode run_download(Session& session, const VersionOptions& options) {
   Json json = to_json(version);
   json["folder"] = folder;
   session.output.one(
-      fmt::format("{} v{}: {} modules in {}; `popctl deploy {}` makes it live again\n",
+      fmt::format("{} v{}: {} module(s) in {}; `popctl deploy {}` makes it live again\n",
                   version.worker(), version.number(), download.value().bundle.modules_size(),
                   folder, folder),
       json);

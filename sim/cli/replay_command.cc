@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
+#include <map>
 #include <memory>
 #include <optional>
 #include <thread>
@@ -17,6 +18,7 @@
 #include "common/text/text.h"
 #include "common/units/units.h"
 #include "sim/launch/http_probe.h"
+#include "sim/launch/interrupt.h"
 #include "sim/launch/state_folder.h"
 #include "sim/replay/replay_run.h"
 #include "sim/report/summary_text.h"
@@ -28,6 +30,9 @@ namespace {
 
 // At speed max: enough to keep every core busy, and few enough that requests wait for the network
 // and the isolate, not for each other.
+// A PoP beats once a second; one that does not is not waited for longer than three.
+constexpr int kHeartbeatPolls = 30;
+constexpr auto kHeartbeatPoll = std::chrono::milliseconds(100);
 constexpr std::size_t kWindowPerCore = 8;
 constexpr std::size_t kInFlightMax = 1024;
 constexpr std::chrono::seconds kControlTimeout{5};
@@ -160,14 +165,33 @@ std::map<std::string, PopPlace> ask_places(const StateFolder& state, const rpc::
   return places;
 }
 
-// What the PoPs have counted of namespaces. A report without it is still a report.
+// Whether every PoP that is there has sent a heartbeat since.
+bool have_beaten_since(const std::vector<PopReport>& before, const std::vector<PopReport>& now) {
+  std::map<std::string, WallTime> last;
+  for (const PopReport& pop : before) last[pop.id] = pop.last_heartbeat;
+  return std::all_of(now.begin(), now.end(), [&last](const PopReport& pop) {
+    return pop.condition != PopCondition::kReady || pop.last_heartbeat > last[pop.id];
+  });
+}
+
+// What the PoPs have counted of namespaces, which they tell with their heartbeats, once a second.
+// A report without it is still a report.
 KvByPop ask_kv(const StateFolder& state, const rpc::TlsFiles& tls) {
   KvByPop totals;
   const Result<std::string> endpoint = read_file(state.path() / "control.endpoint");
   if (!endpoint.ok()) return totals;
   const ControlClient control(std::string(trim(endpoint.value())), access_of(state.path(), tls));
-  const Result<std::vector<PopReport>> pops = control.pops(kControlTimeout);
-  if (!pops.ok()) return totals;
+  const Result<std::vector<PopReport>> first = control.pops(kControlTimeout);
+  if (!first.ok()) return totals;
+  Result<Interrupt> interrupt = Interrupt::create();
+  if (!interrupt.ok()) return totals;
+  Result<std::vector<PopReport>> pops = first.value();
+  for (int poll = 0; poll < kHeartbeatPolls; ++poll) {
+    if (have_beaten_since(first.value(), pops.value())) break;
+    if (interrupt.value().wait(kHeartbeatPoll)) break;
+    pops = control.pops(kControlTimeout);
+    if (!pops.ok()) return totals;
+  }
   for (const PopReport& pop : pops.value()) totals[pop.id] = pop.kv;
   return totals;
 }

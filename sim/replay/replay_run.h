@@ -23,8 +23,8 @@ struct ReplayRunOptions {
       network_digest;     // what runs at the other end, if it is known: part of the config hash
   std::string isolation;  // there, of workers that do not say; "": not known
   std::map<std::string, PopPlace> places;
-  // What the PoPs have counted of namespaces so far; asked before and after the run. Empty:
-  // nobody can be asked.
+  // What the PoPs have counted of namespaces so far; asked before and after the run, and complete
+  // up to the moment of asking. Empty: nobody can be asked.
   std::function<KvByPop()> read_kv;
   ReplayProgress::Style progress = ReplayProgress::Style::kSilent;
 };

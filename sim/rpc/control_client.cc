@@ -107,6 +107,7 @@ Result<std::vector<PopReport>> ControlClient::pops(std::chrono::milliseconds tim
                        .requests = pop.requests(),
                        .errors = pop.errors(),
                        .sandbox = to_measures(pop.sandbox()),
+                       .last_heartbeat = from_unix_ms(pop.last_heartbeat_ms()),
                        .kv = to_totals(pop.kv())});
   }
   return reports;

@@ -45,12 +45,12 @@ struct PopReport {
   std::uint64_t requests = 0;
   std::uint64_t errors = 0;
   std::vector<SandboxMeasure> sandbox;  // empty: not told yet
+  WallTime last_heartbeat;              // by the control plane's clock
   KvTotals kv;                          // since the PoP started, as of its last heartbeat
 };
 
 // Asks one control plane. Blocking, each call with a deadline; UNAVAILABLE when nobody answers,
-// UNAUTHENTICATED when TLS is why
-// or the token. Thread-safe.
+// UNAUTHENTICATED when TLS or the token is why. Thread-safe.
 class ControlClient {
  public:
   // Never blocks; connects with the first call, and again when the connection is lost.

@@ -57,7 +57,7 @@ tile('Completed', count(run.completed), '', `of ${count(run.issued)} issued`);
 tile('Failed', count(run.failed), '', run.dropped ? `${count(run.dropped)} dropped` : 'none dropped', run.failed > 0);
 tile('Rate', run.rate_per_s.completed.toFixed(0), '/s', 'answers');
 if (started) tile('Cold starts', percent(run.starts.cold, started), '', `${count(run.starts.cold)} of ${count(started)}`);
-if (run.kv) tile('KV hits', percent(run.kv.hits + run.kv.joined, run.kv.reads), '', `${count(run.kv.reads)} reads, ${count(run.kv.writes)} writes; copies old for p50 ${run.kv.staleness_ms.p50} ms, p99 ${run.kv.staleness_ms.p99} ms`);
+if (run.kv) tile('KV hits', percent(run.kv.hits + run.kv.joined, run.kv.reads), '', `${count(run.kv.reads)} reads, ${count(run.kv.writes)} writes${run.kv.invalidations > 0 ? `; copies old for p50 ${run.kv.staleness_ms.p50} ms, p99 ${run.kv.staleness_ms.p99} ms` : ''}`);
 if (run.distance_km.max > 0) tile('Distance', run.distance_km.p50.toFixed(0), 'km', `median; p90 ${run.distance_km.p90.toFixed(0)} km`);
 tile('PoPs', count(run.pops.length), '', 'answered');
 
