@@ -5,7 +5,7 @@
 #include <map>
 #include <string>
 
-#include "control_plane/distribution/pop_session.h"
+#include "control_plane/distribution/bundle_transfers.h"
 
 namespace isopop::control {
 

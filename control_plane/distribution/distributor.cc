@@ -267,11 +267,11 @@ void Distributor::cut_off(const std::string& pop, const std::string& reason) {
 
 void Distributor::on_bundle_request(SessionId id, PopSession& session,
                                     const v1::BundleRequest& request) {
-  if (!session.begin_transfer(request.sha256(), request.offset())) {
+  if (!session.transfers().begin(request.sha256(), request.offset())) {
     return close(id, session, "more bundles asked for at once than pushes can be open");
   }
   if (const BundleBytes bytes = cache_.find(request.sha256()); bytes != nullptr) {
-    session.provide(request.sha256(), bytes);
+    session.transfers().provide(request.sha256(), bytes);
     effects_.sendable.insert(id);
   } else {
     effects_.bundles_wanted.insert(request.sha256());
@@ -281,15 +281,15 @@ void Distributor::on_bundle_request(SessionId id, PopSession& session,
 void Distributor::provide_bundle(const std::string& sha256, const BundleBytes& bytes) {
   cache_.put(sha256, bytes);
   for (auto& [id, session] : sessions_) {
-    if (!session.wants(sha256)) continue;
-    session.provide(sha256, bytes);
+    if (!session.transfers().wants(sha256)) continue;
+    session.transfers().provide(sha256, bytes);
     effects_.sendable.insert(id);
   }
 }
 
 void Distributor::bundle_unavailable(const std::string& sha256, const std::string& reason) {
   for (auto& [id, session] : sessions_) {
-    if (session.wants(sha256)) close(id, session, reason);
+    if (session.transfers().wants(sha256)) close(id, session, reason);
   }
 }
 

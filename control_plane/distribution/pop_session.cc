@@ -66,33 +66,10 @@ std::optional<Instant> PopSession::oldest_unanswered() const {
   return in_flight_.begin()->second.at;
 }
 
-bool PopSession::begin_transfer(const std::string& sha256, std::uint64_t offset) {
-  if (transfers_.size() >= kTransfersMax) return false;
-  transfers_.push_back({.sha256 = sha256, .offset = offset, .bytes = nullptr});
-  return true;
-}
-
-bool PopSession::wants(const std::string& sha256) const {
-  return std::any_of(transfers_.begin(), transfers_.end(), [&](const Transfer& transfer) {
-    return transfer.sha256 == sha256 && transfer.bytes == nullptr;
-  });
-}
-
-void PopSession::provide(const std::string& sha256, const BundleBytes& bytes) {
-  for (Transfer& transfer : transfers_) {
-    if (transfer.sha256 == sha256 && transfer.bytes == nullptr) transfer.bytes = bytes;
-  }
-}
-
-bool PopSession::has_chunk() const {
-  return std::any_of(transfers_.begin(), transfers_.end(),
-                     [](const Transfer& transfer) { return transfer.bytes != nullptr; });
-}
-
 bool PopSession::has_next() const {
   if (first_) return true;
   if (closing_) return false;
-  return !outbox_.is_empty() || can_push() || has_chunk();
+  return !outbox_.is_empty() || can_push() || transfers_.has_chunk();
 }
 
 bool PopSession::can_push() const {
@@ -118,7 +95,7 @@ std::optional<v1::ControlMessage> PopSession::next(const Catalog& catalog,
   posted_last_ = posts;
   if (posts) return outbox_.take();
   if (can_push()) return next_push(catalog, desired, now);
-  if (has_chunk()) return next_chunk();
+  if (transfers_.has_chunk()) return transfers_.next_chunk();
   return std::nullopt;
 }
 
@@ -138,26 +115,6 @@ v1::ControlMessage PopSession::next_push(const Catalog& catalog, const DesiredRe
   }
   in_flight_.emplace(last_nonce_,
                      Sent{.change = {.worker = worker, .desired = desired}, .at = now});
-  return message;
-}
-
-v1::ControlMessage PopSession::next_chunk() {
-  // The oldest that can go on; the others get their turn when it is through.
-  const auto transfer =
-      std::find_if(transfers_.begin(), transfers_.end(),
-                   [](const Transfer& candidate) { return candidate.bytes != nullptr; });
-  const std::string& bytes = *transfer->bytes;
-  // An offset at or past the end gets one empty chunk: "you have it all".
-  const std::size_t offset = std::min<std::size_t>(transfer->offset, bytes.size());
-  const std::size_t size = std::min(kBundleChunkBytes, bytes.size() - offset);
-  v1::ControlMessage message;
-  v1::BundleChunk& chunk = *message.mutable_bundle_chunk();
-  chunk.set_sha256(transfer->sha256);
-  chunk.set_offset(offset);
-  chunk.set_total_bytes(bytes.size());
-  chunk.set_data(bytes.substr(offset, size));
-  transfer->offset = offset + size;
-  if (transfer->offset >= bytes.size()) transfers_.erase(transfer);
   return message;
 }
 

@@ -4,23 +4,18 @@
 #include <cstdint>
 #include <deque>
 #include <map>
-#include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "common/time/clock.h"
+#include "control_plane/distribution/bundle_transfers.h"
 #include "control_plane/distribution/catalog.h"
 #include "control_plane/distribution/outbox.h"
 #include "isopop/v1/distribution.pb.h"
 
 namespace isopop::control {
-
-// A serialised v1::Bundle, shared by every stream that is sending it.
-using BundleBytes = std::shared_ptr<const std::string>;
-
-inline constexpr std::size_t kBundleChunkBytes = 256 * 1024;
 
 // Where a stream comes from, as far as those who accepted it know.
 struct StreamOrigin {
@@ -31,14 +26,13 @@ struct StreamOrigin {
 
 // One stream of one PoP: what is still to be sent, what was sent and is not answered. It keeps
 // workers, not messages: one that changes twice before the stream has room is sent once, as it is
-// by then. So a slow PoP costs four bytes for each changed worker and at most kTransfersMax bundle
-// positions, however long it is slow. A plain part of the distributor; not thread-safe.
+// by then. So a slow PoP costs four bytes for each changed worker and at most
+// BundleTransfers::kTransfersMax bundle positions, however long it is slow. A plain part of the
+// distributor; not thread-safe.
 class PopSession final {
  public:
   // Pushes sent and not answered; more wait.
   static constexpr std::size_t kInFlightMax = 64;
-  // Bundles being sent at once. A PoP that asks for more breaks the contract.
-  static constexpr std::size_t kTransfersMax = 128;
 
   PopSession(StreamOrigin origin, Instant opened_at)
       : origin_(std::move(origin)), opened_at_(opened_at) {}
@@ -73,10 +67,8 @@ class PopSession final {
   // When the oldest unanswered push was handed out.
   [[nodiscard]] std::optional<Instant> oldest_unanswered() const;
 
-  // False: too many at once, or an offset that cannot be.
-  [[nodiscard]] bool begin_transfer(const std::string& sha256, std::uint64_t offset);
-  void provide(const std::string& sha256, const BundleBytes& bytes);
-  [[nodiscard]] bool wants(const std::string& sha256) const;
+  // The bundles that it asked for; next() sends them.
+  [[nodiscard]] BundleTransfers& transfers() { return transfers_; }
 
   // A message that is not about what the PoP runs. False: too many wait, it was dropped.
   [[nodiscard]] bool post(const v1::ControlMessage& message) { return outbox_.post(message); }
@@ -108,16 +100,9 @@ class PopSession final {
     Change change;
     Instant at;
   };
-  struct Transfer {
-    std::string sha256;
-    std::uint64_t offset = 0;
-    BundleBytes bytes;  // null while it is being read from the registry
-  };
   [[nodiscard]] v1::ControlMessage next_push(const Catalog& catalog, const DesiredRef& desired,
                                              Instant now);
-  [[nodiscard]] v1::ControlMessage next_chunk();
   [[nodiscard]] bool can_push() const;
-  [[nodiscard]] bool has_chunk() const;
 
   StreamOrigin origin_;
   Instant opened_at_;
@@ -131,7 +116,7 @@ class PopSession final {
   Marks snapshot_left_;
   std::uint64_t last_nonce_ = 0;
   std::uint64_t last_sequence_ = 0;
-  std::deque<Transfer> transfers_;
+  BundleTransfers transfers_;
   Outbox outbox_;
   bool posted_last_ = false;  // so that neither posts nor pushes wait for the end of the others
 };

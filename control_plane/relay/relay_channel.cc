@@ -75,10 +75,9 @@ RelayChannel::Breach RelayChannel::receive(const v1::PopMessage& message) {
       on_heartbeat(message.heartbeat());
       return std::nullopt;
     case v1::PopMessage::kBundleRequest:
-      if (transfers_.size() >= kTransfersMax) return "more bundles asked for than pushes are open";
-      transfers_.push_back({.sha256 = message.bundle_request().sha256(),
-                            .offset = message.bundle_request().offset(),
-                            .bytes = nullptr});
+      if (!transfers_.begin(message.bundle_request().sha256(), message.bundle_request().offset())) {
+        return "more bundles asked for than pushes are open";
+      }
       wanted_.insert(message.bundle_request().sha256());
       return std::nullopt;
     case v1::PopMessage::kTailEvents:
@@ -225,7 +224,7 @@ v1::PopMessage RelayChannel::next_for_root() {
 
 bool RelayChannel::has_for_pop() const {
   if (first_) return true;
-  return !closing_ && (!outbox_.is_empty() || !pushes_.empty() || has_chunk());
+  return !closing_ && (!outbox_.is_empty() || !pushes_.empty() || transfers_.has_chunk());
 }
 
 std::optional<v1::ControlMessage> RelayChannel::next_for_pop() {
@@ -233,7 +232,7 @@ std::optional<v1::ControlMessage> RelayChannel::next_for_pop() {
   if (closing_) return std::nullopt;
   if (!outbox_.is_empty()) return outbox_.take();
   if (!pushes_.empty()) return next_push();
-  if (has_chunk()) return next_chunk();
+  if (transfers_.has_chunk()) return transfers_.next_chunk();
   return std::nullopt;
 }
 
@@ -256,41 +255,6 @@ v1::ControlMessage RelayChannel::next_push() {
   push.set_nonce(nonce);
   push.set_sequence(nonce);
   return message;
-}
-
-bool RelayChannel::has_chunk() const {
-  return std::any_of(transfers_.begin(), transfers_.end(),
-                     [](const Transfer& transfer) { return transfer.bytes != nullptr; });
-}
-
-v1::ControlMessage RelayChannel::next_chunk() {
-  const auto transfer =
-      std::find_if(transfers_.begin(), transfers_.end(),
-                   [](const Transfer& candidate) { return candidate.bytes != nullptr; });
-  const std::string& bytes = *transfer->bytes;
-  const std::size_t offset = std::min<std::size_t>(transfer->offset, bytes.size());
-  const std::size_t size = std::min(kBundleChunkBytes, bytes.size() - offset);
-  v1::ControlMessage message;
-  v1::BundleChunk& chunk = *message.mutable_bundle_chunk();
-  chunk.set_sha256(transfer->sha256);
-  chunk.set_offset(offset);
-  chunk.set_total_bytes(bytes.size());
-  chunk.set_data(bytes.substr(offset, size));
-  transfer->offset = offset + size;
-  if (transfer->offset >= bytes.size()) transfers_.erase(transfer);
-  return message;
-}
-
-bool RelayChannel::waits_for(const std::string& sha256) const {
-  return std::any_of(transfers_.begin(), transfers_.end(), [&](const Transfer& transfer) {
-    return transfer.sha256 == sha256 && transfer.bytes == nullptr;
-  });
-}
-
-void RelayChannel::provide(const std::string& sha256, const BundleBytes& bytes) {
-  for (Transfer& transfer : transfers_) {
-    if (transfer.sha256 == sha256 && transfer.bytes == nullptr) transfer.bytes = bytes;
-  }
 }
 
 }  // namespace isopop::control

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "common/time/clock.h"
+#include "control_plane/distribution/bundle_transfers.h"
 #include "control_plane/distribution/outbox.h"
 #include "control_plane/distribution/pop_session.h"
 #include "isopop/v1/distribution.pb.h"
@@ -23,8 +24,7 @@ namespace isopop::control {
 // thread-safe.
 class RelayChannel final {
  public:
-  // Bundles asked for at once, pushes that wait or are unanswered, bytes of tail events that wait.
-  static constexpr std::size_t kTransfersMax = 128;
+  // Pushes that wait or are unanswered, bytes of tail events that wait.
   static constexpr std::size_t kPushesMax = 1024;
   static constexpr std::size_t kTailBytesMax = 256 * 1024;
 
@@ -64,8 +64,10 @@ class RelayChannel final {
 
   // Bundles that the PoP asked for since the last call.
   [[nodiscard]] std::set<std::string> take_wanted() { return std::exchange(wanted_, {}); }
-  [[nodiscard]] bool waits_for(const std::string& sha256) const;
-  void provide(const std::string& sha256, const BundleBytes& bytes);
+  [[nodiscard]] bool waits_for(const std::string& sha256) const { return transfers_.wants(sha256); }
+  void provide(const std::string& sha256, const BundleBytes& bytes) {
+    transfers_.provide(sha256, bytes);
+  }
 
  private:
   struct Sent {
@@ -73,18 +75,11 @@ class RelayChannel final {
     std::uint64_t generation = 0;  // of the root's stream
     v1::HeldVersion held;          // number 0: a removal
   };
-  struct Transfer {
-    std::string sha256;
-    std::uint64_t offset = 0;
-    BundleBytes bytes;  // null until it is here
-  };
 
   [[nodiscard]] Breach on_answer(std::uint64_t nonce, const v1::Nack* nack);
   void on_heartbeat(const v1::Heartbeat& heartbeat);
   void on_tail(const v1::TailEvents& events);
   [[nodiscard]] v1::ControlMessage next_push();
-  [[nodiscard]] v1::ControlMessage next_chunk();
-  [[nodiscard]] bool has_chunk() const;
 
   StreamOrigin origin_;
   Instant opened_at_;
@@ -110,7 +105,7 @@ class RelayChannel final {
   std::map<std::uint64_t, Sent> in_flight_;  // by the nonce that the PoP knows
   std::uint64_t last_nonce_ = 0;
   std::set<std::string> wanted_;
-  std::deque<Transfer> transfers_;
+  BundleTransfers transfers_;
 };
 
 }  // namespace isopop::control

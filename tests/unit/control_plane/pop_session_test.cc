@@ -126,10 +126,10 @@ TEST_F(PopSessionTest, HoldsPushesBackWhileTooManyAreOpen) {
 TEST_F(PopSessionTest, CutsABundleIntoChunks) {
   welcome({});
   const std::string bytes = std::string(kBundleChunkBytes, 'a') + std::string(100, 'b');
-  ASSERT_TRUE(session_.begin_transfer("sha", 0));
+  ASSERT_TRUE(session_.transfers().begin("sha", 0));
   EXPECT_FALSE(session_.has_next());
-  EXPECT_TRUE(session_.wants("sha"));
-  session_.provide("sha", std::make_shared<const std::string>(bytes));
+  EXPECT_TRUE(session_.transfers().wants("sha"));
+  session_.transfers().provide("sha", std::make_shared<const std::string>(bytes));
   std::string received;
   while (const auto message = next()) {
     EXPECT_LE(message->bundle_chunk().data().size(), kBundleChunkBytes);
@@ -142,15 +142,15 @@ TEST_F(PopSessionTest, CutsABundleIntoChunks) {
 
 TEST_F(PopSessionTest, ResumesABundleWhereThePopSays) {
   welcome({});
-  ASSERT_TRUE(session_.begin_transfer("sha", 6));
-  session_.provide("sha", std::make_shared<const std::string>("hello world"));
+  ASSERT_TRUE(session_.transfers().begin("sha", 6));
+  session_.transfers().provide("sha", std::make_shared<const std::string>("hello world"));
   EXPECT_EQ(next()->bundle_chunk().data(), "world");
 }
 
 TEST_F(PopSessionTest, OffsetPastTheEndGetsAnEmptyChunk) {
   welcome({});
-  ASSERT_TRUE(session_.begin_transfer("sha", 1ULL << 60U));
-  session_.provide("sha", std::make_shared<const std::string>("hello"));
+  ASSERT_TRUE(session_.transfers().begin("sha", 1ULL << 60U));
+  session_.transfers().provide("sha", std::make_shared<const std::string>("hello"));
   const auto chunk = next();
   ASSERT_TRUE(chunk);
   EXPECT_EQ(chunk->bundle_chunk().offset(), 5U);
@@ -160,8 +160,9 @@ TEST_F(PopSessionTest, OffsetPastTheEndGetsAnEmptyChunk) {
 
 TEST_F(PopSessionTest, PushesOvertakeBundles) {
   welcome({});
-  ASSERT_TRUE(session_.begin_transfer("sha", 0));
-  session_.provide("sha", std::make_shared<const std::string>(kBundleChunkBytes * 3, 'x'));
+  ASSERT_TRUE(session_.transfers().begin("sha", 0));
+  session_.transfers().provide("sha",
+                               std::make_shared<const std::string>(kBundleChunkBytes * 3, 'x'));
   ASSERT_TRUE(next()->has_bundle_chunk());
   session_.enqueue(live("a", 1));
   EXPECT_TRUE(next()->has_push());
@@ -170,10 +171,10 @@ TEST_F(PopSessionTest, PushesOvertakeBundles) {
 
 TEST_F(PopSessionTest, TransfersAreBounded) {
   welcome({});
-  for (std::size_t i = 0; i < PopSession::kTransfersMax; ++i) {
-    EXPECT_TRUE(session_.begin_transfer("sha", 0));
+  for (std::size_t i = 0; i < BundleTransfers::kTransfersMax; ++i) {
+    EXPECT_TRUE(session_.transfers().begin("sha", 0));
   }
-  EXPECT_FALSE(session_.begin_transfer("sha", 0));
+  EXPECT_FALSE(session_.transfers().begin("sha", 0));
 }
 
 TEST_F(PopSessionTest, PostsAndPushesTakeTurns) {
