@@ -55,8 +55,10 @@ class PopStream final : public grpc::ServerBidiReactor<v1::PopMessage, v1::Contr
     // What is being written may be the reason: it is let through, but not kept for ever by a stuck
     // peer.
     alarm_.Set(gpr_time_add(gpr_now(GPR_CLOCK_MONOTONIC), kLastWriteTimeout),
-               [self = shared_from_this()](bool expired) {
-                 if (expired) self->cancel();
+               // The alarm keeps the function for ever, and the stream keeps the alarm.
+               [stream = weak_from_this()](bool expired) {
+                 const std::shared_ptr<PopStream> self = stream.lock();
+                 if (expired && self) self->cancel();
                });
   }
 
