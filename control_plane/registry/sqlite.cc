@@ -195,7 +195,7 @@ Result<std::unique_ptr<Database>> Database::open_read_only(const std::filesystem
 }
 
 Error Database::failure(int result) {
-  const Error error = database_error(handle_, result);
+  Error error = database_error(handle_, result);
   if (is_read_only_) return error;
   switch (result & 0xff) {
     case SQLITE_FULL:
@@ -203,7 +203,7 @@ Error Database::failure(int result) {
       return full_error();
     case SQLITE_IOERR:
     case SQLITE_READONLY: {
-      const Error refused = write_error(sqlite3_errmsg(handle_));
+      Error refused = write_error(sqlite3_errmsg(handle_));
       fault_ = refused.message;
       return refused;
     }

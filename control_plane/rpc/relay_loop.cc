@@ -81,7 +81,6 @@ class RelayLoop::RootStream final : public grpc::ClientBidiReactor<v1::RelayUp, 
 RelayLoop::RelayLoop(asio::io_context& io, const Clock& clock, RelayLoopOptions options,
                      BundleFolder bundles)
     : io_(io),
-      clock_(clock),
       options_(std::move(options)),
       core_(options_.name, program_version(), clock),
       jitter_(entropy64(), "control/relay"),
@@ -176,9 +175,9 @@ void RelayLoop::apply_effects() {
   for (const std::string& warning : effects.warnings) log_warning("{}", warning);
   for (const std::string& sha256 : effects.bundles_wanted) look_for_bundle(sha256);
   for (const auto& [sha256, bytes] : effects.bundles_fetched) {
-    asio::post(disk_, [this, sha256 = sha256, bytes = bytes] {
-      if (const Result<void> kept = bundles_.put(sha256, *bytes); !kept.ok()) {
-        log_warning("bundle {} could not be kept: {}", sha256, kept.error().message);
+    asio::post(disk_, [this, hash = sha256, content = bytes] {
+      if (const Result<void> kept = bundles_.put(hash, *content); !kept.ok()) {
+        log_warning("bundle {} could not be kept: {}", hash, kept.error().message);
       }
     });
   }

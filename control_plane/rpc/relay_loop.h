@@ -75,7 +75,6 @@ class RelayLoop final : public PopStreams {
   void tick();
 
   asio::io_context& io_;
-  const Clock& clock_;
   RelayLoopOptions options_;
   RelayCore core_;
   RandomStream jitter_;

@@ -24,7 +24,8 @@ struct PassedOn {
 
 // `ask(async_stub, context, done)` makes the call that is to be passed on.
 template <typename Service, typename Ask>
-grpc::ServerUnaryReactor* pass_on(RelayLoop& loop, grpc::CallbackServerContext& context, Ask ask) {
+grpc::ServerUnaryReactor* pass_on(RelayLoop& loop, grpc::CallbackServerContext& context,
+                                  const Ask& ask) {
   grpc::ServerUnaryReactor* reactor = context.DefaultReactor();
   const std::shared_ptr<grpc::Channel> channel = loop.root_channel();
   if (channel == nullptr) {

@@ -23,11 +23,11 @@ constexpr std::size_t kReasonBytesMax = 4096;
 v1::Rollout rollout_of(const ControlLoop& loop, const v1::Deployment& deployment) {
   std::optional<v1::Rollout> known =
       loop.rollouts().rollout(deployment.worker(), deployment.number());
-  v1::Rollout rollout;
-  if (known) rollout = *std::move(known);
+  const bool is_known = known.has_value();
+  v1::Rollout rollout = std::move(known).value_or(v1::Rollout());
   // How it ended, only the registry knows for ever.
-  if (!known || !is_under_way(deployment.state())) *rollout.mutable_deployment() = deployment;
-  if (!known) rollout.set_done(!is_under_way(deployment.state()));
+  if (!is_known || !is_under_way(deployment.state())) *rollout.mutable_deployment() = deployment;
+  if (!is_known) rollout.set_done(!is_under_way(deployment.state()));
   return rollout;
 }
 

@@ -59,6 +59,7 @@ void TrafficTotals::Labelled::add(const std::string& name, const v1::WorkerFigur
 void TrafficTotals::Labelled::rank() {
   std::vector<std::pair<std::uint64_t, std::string>> outside;
   std::vector<std::pair<std::uint64_t, std::string>> inside;
+  inside.reserve(named_.size());
   for (const auto& [name, counts] : named_) inside.emplace_back(recent_[name], name);
   for (const auto& [name, requests] : recent_) {
     if (!named_.contains(name) && name != kOther) outside.emplace_back(requests, name);

@@ -183,7 +183,7 @@ DistributionSession::Answers DistributionSession::on_trial_ended(const std::stri
 
 Result<void> DistributionSession::on_chunk(const v1::BundleChunk& chunk, Answers& answers) {
   ISOPOP_TRY_ASSIGN(std::optional<BundleFetches::Arrived> arrived, fetches_.on_chunk(chunk));
-  if (arrived) on_bundle(*std::move(arrived), answers);
+  if (arrived) on_bundle(*arrived, answers);
   for (const std::string& sha256 : fetches_.take_failed()) {
     give_up_bundle(
         sha256,
@@ -193,7 +193,7 @@ Result<void> DistributionSession::on_chunk(const v1::BundleChunk& chunk, Answers
   return {};
 }
 
-void DistributionSession::on_bundle(BundleFetches::Arrived bundle, Answers& answers) {
+void DistributionSession::on_bundle(const BundleFetches::Arrived& bundle, Answers& answers) {
   std::vector<std::string> ready;
   for (auto& [worker, line] : lines_) {
     if (!line.awaited.contains(bundle.sha256)) continue;

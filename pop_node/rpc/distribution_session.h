@@ -78,7 +78,7 @@ class DistributionSession final {
 
   Result<void> on_push(v1::Push push, Answers& answers);
   Result<void> on_chunk(const v1::BundleChunk& chunk, Answers& answers);
-  void on_bundle(BundleFetches::Arrived bundle, Answers& answers);
+  void on_bundle(const BundleFetches::Arrived& bundle, Answers& answers);
   // Nacks what waits for it.
   void give_up_bundle(const std::string& sha256, const Error& error, Answers& answers);
   // Works off a line until it is empty or has to wait.

@@ -104,7 +104,7 @@ void KvClient::read(const KvKey& key, ReadAnswer answer) {
   request.set_key(key.key);
   request.set_reader(impl_->pop_id());
   impl_->call<v1::KvReadRequest, v1::KvReadResponse>(
-      std::move(request), [this](auto... arguments) { impl_->stub().Read(arguments...); },
+      std::move(request), [this](const auto&... arguments) { impl_->stub().Read(arguments...); },
       [answer = std::move(answer)](Result<v1::KvReadResponse> read) {
         if (!read.ok()) return answer(read.error());
         answer(KvCopy(std::make_shared<const v1::KvReadResponse>(std::move(read).value())));
@@ -116,13 +116,14 @@ void KvClient::write(v1::KvWriteRequest::Write write, WriteAnswer answer) {
   *request.add_writes() = std::move(write);
   request.set_origin(impl_->pop_id());
   impl_->call<v1::KvWriteRequest, v1::KvWriteResponse>(
-      std::move(request), [this](auto... arguments) { impl_->stub().Write(arguments...); },
+      std::move(request), [this](const auto&... arguments) { impl_->stub().Write(arguments...); },
       std::move(answer));
 }
 
 void KvClient::list(const v1::KvListRequest& request, ListAnswer answer) {
   impl_->call<v1::KvListRequest, v1::KvListResponse>(
-      request, [this](auto... arguments) { impl_->stub().List(arguments...); }, std::move(answer));
+      request, [this](const auto&... arguments) { impl_->stub().List(arguments...); },
+      std::move(answer));
 }
 
 }  // namespace isopop::pop
