@@ -13,17 +13,19 @@ KvReader::KvReader(Store& store, const Clock& clock, OnReading on_reading, Limit
     : store_(store), clock_(clock), on_reading_(std::move(on_reading)), limits_(limits) {}
 
 void KvReader::read(KvKey key, std::string reader, Answer answer) {
-  bool is_full = false;
+  Answer turned_away;
   {
     const std::lock_guard lock(mutex_);
-    is_full = waiting_.size() + waiting_for_room_.size() >= limits_.waiting_max;
-    if (!is_full) {
+    const bool is_full = waiting_.size() + waiting_for_room_.size() >= limits_.waiting_max;
+    if (is_full) {
+      turned_away = std::move(answer);
+    } else {
       waiting_.push_back(
           {.key = std::move(key), .reader = std::move(reader), .answer = std::move(answer)});
       if (std::exchange(is_posted_, true)) return;
     }
   }
-  if (is_full) return answer(Store::busy_error());
+  if (turned_away) return turned_away(Store::busy_error());
   go_on();
 }
 

@@ -34,20 +34,22 @@ KvWriter::KvWriter(Store& store, const Clock& clock, OnChanged on_changed, Limit
 
 void KvWriter::write(Request request, Answer answer) {
   const std::size_t bytes = kv_bytes_of(request.writes);
-  bool is_full = false;
+  Answer turned_away;
   {
     const std::lock_guard lock(mutex_);
     // One alone is always taken.
-    is_full = waiting_.size() >= limits_.waiting_max ||
-              (!waiting_.empty() && waiting_bytes_ + bytes > limits_.waiting_bytes_max);
-    if (!is_full) {
+    const bool is_full = waiting_.size() >= limits_.waiting_max ||
+                         (!waiting_.empty() && waiting_bytes_ + bytes > limits_.waiting_bytes_max);
+    if (is_full) {
+      turned_away = std::move(answer);
+    } else {
       waiting_.push_back(
           {.request = std::move(request), .answer = std::move(answer), .bytes = bytes});
       waiting_bytes_ += bytes;
       if (std::exchange(is_posted_, true)) return;
     }
   }
-  if (is_full) return answer(too_many_writes());
+  if (turned_away) return turned_away(too_many_writes());
   go_on();
 }
 
