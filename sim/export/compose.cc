@@ -16,6 +16,7 @@ constexpr std::string_view kHead = R"(# Network {name}: {what}, a router and a c
 # Written by `{made_by}`; change the topology and write it again.
 #
 #   docker compose -f FILE up -d
+#   docker compose -f FILE run --rm -v "$PWD/workers/hello:/worker:ro" popctl deploy /worker
 #   docker compose -f FILE down --volumes
 #
 # docker-compose 1.29 wants COMPOSE_PARALLEL_LIMIT=1000 for `up` and 2 for `down`.
@@ -90,6 +91,21 @@ constexpr std::string_view kControlAndRouter = R"(services:
       interval: 30s
       timeout: 5s
       retries: 3
+
+  popctl:
+    <<: *isopop
+    profiles: [tools]  # for `run`: an administrator's, with folders of this machine
+    restart: "no"
+    entrypoint: [popctl]
+    environment:
+      POPCTL_ENDPOINT: "control:7070"
+      POPCTL_CA: /var/lib/isopop/pki/ca.crt
+      POPCTL_TOKEN_FILE: /var/lib/isopop/pki/admin.token
+    volumes: ["control-state:/var/lib/isopop:ro"]
+    tmpfs: ["/tmp:size=64m"]
+    mem_limit: 512m
+    pids_limit: 256
+    networks: [edge]
 
 )";
 

@@ -32,8 +32,9 @@ struct ComposeOptions {
 // A Linux bridge has 1,023 ports; a container takes one.
 inline constexpr std::size_t kComposeContainersMax = 1023;
 
-// The compose file of a network: services control, router, and pop-ams … (or pops-0 …, or pop), one
-// bridge network `edge`, the control plane's volume. For Docker Compose 1.29 and 2. Deterministic.
+// The compose file of a network: services control, router, and pop-ams … (or pops-0 …, or pop),
+// popctl in the profile `tools`, one bridge network `edge`, the volumes of the control plane and of
+// what lets others join. For Docker Compose 1.29 and 2. Deterministic.
 // INVALID_ARGUMENT when pops_per_container is 0 or more than there are PoPs, or goes with `scaled`;
 // OUT_OF_RANGE when the containers are more than a bridge takes.
 [[nodiscard]] Result<std::string> compose_file(const Topology& topology,

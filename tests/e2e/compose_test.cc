@@ -209,6 +209,77 @@ TEST_F(ComposeTest, SeveralPopsShareAContainer) {
               HasSubstr("version 1 at SYD"));
 }
 
+// Somebody without `isopop`: a checked-in file, Compose, and popctl as a service of it.
+class CheckedInFile final {
+ public:
+  explicit CheckedInFile(std::string port) : port_(std::move(port)) {
+    const CommandOutcome up = compose({"up", "-d"}, "1000");
+    EXPECT_TRUE(up.success()) << up.describe();
+  }
+  ~CheckedInFile() {
+    const CommandOutcome down = compose({"down", "--volumes"}, "2");
+    EXPECT_TRUE(down.success()) << down.describe();
+  }
+  CheckedInFile(const CheckedInFile&) = delete;
+  CheckedInFile& operator=(const CheckedInFile&) = delete;
+
+  [[nodiscard]] CommandOutcome compose(std::vector<std::string> more,
+                                       const std::string& at_a_time) const {
+    std::vector<std::string> environment = engine_environment();
+    environment.insert(environment.end(),
+                       {"ISOPOP_IMAGE=" + image(), "ISOPOP_PORT=" + port_,
+                        "ISOPOP_SUBNET=10.254.78.0/24",  // not of those that `isopop up` chooses
+                        "COMPOSE_PARALLEL_LIMIT=" + at_a_time});
+    std::vector<std::string> arguments = {
+        "-p", kProject, "-f", std::string(ISOPOP_SOURCE_DIR) + "/docker/compose/tiny.yaml"};
+    const bool has_plugin = docker({"compose", "version"}).success();
+    if (has_plugin) arguments.insert(arguments.begin(), "compose");
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return run_command(has_plugin ? "docker" : "docker-compose", arguments,
+                       {.environment = environment, .timeout = 120s});
+  }
+  [[nodiscard]] CommandOutcome popctl(std::vector<std::string> more) const {
+    std::vector<std::string> arguments = {
+        "run",   "--rm", "-T", "-v", std::string(ISOPOP_SOURCE_DIR) + "/workers/hello:/worker:ro",
+        "popctl"};
+    arguments.insert(arguments.end(), more.begin(), more.end());
+    return compose(arguments, "1000");
+  }
+
+  static constexpr const char* kProject = "isopop-checked-in-test";
+
+ private:
+  std::string port_;
+};
+
+TEST_F(ComposeTest, ByComposeAlonePopctlIsAServiceThatNeedsNoKeys) {
+  {
+    const std::string port = free_port();
+    const CheckedInFile network(port);
+    // Without popctl: it runs when it is asked for.
+    EXPECT_EQ(containers_of(CheckedInFile::kProject).size(), 8U);
+    ASSERT_TRUE(wait_until([&] {
+      const nlohmann::json pops =
+          nlohmann::json::parse(network.popctl({"pops", "-o", "json"}).output, nullptr, false);
+      std::size_t ready = 0;
+      for (const nlohmann::json& pop : pops) ready += pop.value("state", "") == "ready" ? 1 : 0;
+      return ready == 6;
+    }));
+    const CommandOutcome deployed = network.popctl(
+        {"deploy", "/worker", "--name", "hello", "--route", "hello.example/*", "--wait"});
+    ASSERT_TRUE(deployed.success()) << deployed.describe();
+    const CommandOutcome answer =
+        run_command("/usr/bin/curl", {"--silent", "--show-error", "--max-time", "30", "--header",
+                                      "host: hello.example", "--header",
+                                      "isopop-client-city: Sydney", "http://127.0.0.1:" + port});
+    EXPECT_THAT(answer.output, HasSubstr("Hello from SYD to Sydney")) << answer.describe();
+    // In the control plane's container it is already somebody.
+    EXPECT_THAT(network.compose({"exec", "-T", "control", "popctl", "pops"}, "1000").output,
+                HasSubstr("hello v1"));
+  }
+  EXPECT_EQ(left_of(CheckedInFile::kProject), "");
+}
+
 // What does not come up says why and leaves nothing behind.
 class ComposeFailureTest : public ComposeTest {
  protected:

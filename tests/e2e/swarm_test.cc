@@ -44,10 +44,12 @@ std::string image() {
   return given == nullptr ? "isopop:latest" : given;
 }
 
-CommandOutcome docker(const std::vector<std::string>& arguments) {
+CommandOutcome docker(const std::vector<std::string>& arguments,
+                      const std::vector<std::string>& more_environment = {}) {
   std::vector<std::string> environment = engine_environment();
   environment.insert(environment.end(), {"ISOPOP_IMAGE=" + image(), "ISOPOP_PORT=" + port(),
                                          fmt::format("ISOPOP_SUBNET={}", kSubnet)});
+  environment.insert(environment.end(), more_environment.begin(), more_environment.end());
   return run_command("docker", arguments, {.environment = environment, .timeout = 120s});
 }
 
@@ -55,24 +57,30 @@ std::string output_of(const std::vector<std::string>& arguments) {
   return std::string(trim(docker(arguments).output));
 }
 
-// All of the stack that is still there: containers, networks and configs.
+// All of the stack that is still there: containers, networks, configs and secrets.
 std::string left() {
   const std::string label = fmt::format("label=com.docker.stack.namespace={}", kStack);
   return output_of({"ps", "-aq", "--filter", label}) +
          output_of({"network", "ls", "-q", "--filter", label}) +
-         output_of({"config", "ls", "-q", "--filter", label});
+         output_of({"config", "ls", "-q", "--filter", label}) +
+         output_of({"secret", "ls", "-q", "--filter", label});
 }
 
 // A swarm of this machine alone, with the stack on it, for as long as the object lives.
 class Stack final {
  public:
   Stack()
-      : had_gateway_(
+      : keys_(TempFolder::create("isopop-keys-").value()),
+        had_gateway_(
             !output_of({"network", "ls", "-q", "--filter", "name=docker_gwbridge"}).empty()) {
+    const CommandOutcome made =
+        run_command(program_path("popctl"), {"pki", "init", "--out", pki().string()});
+    EXPECT_TRUE(made.success()) << made.describe();
     const CommandOutcome begun = docker({"swarm", "init", "--advertise-addr", "127.0.0.1"});
     EXPECT_TRUE(begun.success()) << begun.describe();
     const std::string file = std::string(ISOPOP_SOURCE_DIR) + "/docker/swarm/tiny.yaml";
-    const CommandOutcome deployed = docker({"stack", "deploy", "--compose-file", file, kStack});
+    const CommandOutcome deployed = docker({"stack", "deploy", "--compose-file", file, kStack},
+                                           {"ISOPOP_PKI=" + pki().string()});
     EXPECT_TRUE(deployed.success()) << deployed.describe();
   }
   ~Stack() {
@@ -94,22 +102,25 @@ class Stack final {
     return output_of({"service", "ls", "--filter", fmt::format("name={}_{}", kStack, service),
                       "--format", "{{.Replicas}}"});
   }
-  // `popctl ARGUMENTS` in a container of the stack's network: whoever is attached to it can speak
-  // to the control plane, and nobody else.
-  [[nodiscard]] static CommandOutcome popctl(const std::vector<std::string>& more,
-                                             const std::filesystem::path& folder = {}) {
-    std::vector<std::string> arguments = {"run", "--rm", "--network",
-                                          fmt::format("{}_edge", kStack)};
+  // `popctl ARGUMENTS` in a container of the stack's network: whoever is attached to it can reach
+  // the control plane, and whoever has the token may do something there.
+  [[nodiscard]] CommandOutcome popctl(const std::vector<std::string>& more,
+                                      const std::filesystem::path& folder = {}) const {
+    // As root: the folders are of whoever runs the test.
+    std::vector<std::string> arguments = {"run",       "--rm",
+                                          "--network", fmt::format("{}_edge", kStack),
+                                          "--user",    "0",
+                                          "--volume",  pki().string() + ":/pki:ro",
+                                          "--env",     "POPCTL_CA=/pki/ca.crt",
+                                          "--env",     "POPCTL_TOKEN_FILE=/pki/admin.token"};
     if (!folder.empty()) {
-      // As root: the folder is of whoever runs the test.
-      arguments.insert(arguments.end(),
-                       {"--user", "0", "--volume", folder.string() + ":/worker:ro"});
+      arguments.insert(arguments.end(), {"--volume", folder.string() + ":/worker:ro"});
     }
-    arguments.insert(arguments.end(), {image(), "popctl", "--endpoint", "control:7070"});
+    arguments.insert(arguments.end(), {image(), "popctl"});
     arguments.insert(arguments.end(), more.begin(), more.end());
     return docker(arguments);
   }
-  [[nodiscard]] static std::size_t pops_ready() {
+  [[nodiscard]] std::size_t pops_ready() const {
     const CommandOutcome pops = popctl({"pops", "-o", "json"});
     const nlohmann::json list = nlohmann::json::parse(pops.output, nullptr, false);
     std::size_t ready = 0;
@@ -124,6 +135,9 @@ class Stack final {
   }
 
  private:
+  [[nodiscard]] std::filesystem::path pki() const { return keys_.path() / "pki"; }
+
+  TempFolder keys_;
   bool had_gateway_;  // swarms leave this network behind
 };
 

@@ -82,6 +82,13 @@ TEST(Compose, OnlyTheRouterAndTheDashboardHavePublishedPorts) {
   EXPECT_THAT(service(written(three_pops()), "grafana"), HasSubstr("ports: [\"127.0.0.1:"));
 }
 
+TEST(Compose, PopctlRunsWhenItIsAskedForWithTheControlPlanesKeysThatItCannotChange) {
+  const std::string popctl = service(written(three_pops()), "popctl");
+  EXPECT_THAT(popctl, HasSubstr("    profiles: [tools]  # "));
+  EXPECT_THAT(popctl, HasSubstr("volumes: [\"control-state:/var/lib/isopop:ro\"]"));
+  EXPECT_THAT(popctl, HasSubstr("POPCTL_TOKEN_FILE: /var/lib/isopop/pki/admin.token\n"));
+}
+
 TEST(Compose, SeveralPopsInAContainerShareAService) {
   const std::string file = written(three_pops(), {.pops_per_container = 2});
   EXPECT_THAT(service(file, "pops-0"), HasSubstr("POPS: \"OSL,GRU\"}"));
