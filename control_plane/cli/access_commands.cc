@@ -5,10 +5,11 @@
 #include <memory>
 #include <utility>
 
-#include "common/pki/identity.h"
 #include "common/units/units.h"
+#include "control_plane/cli/audit_text.h"
 #include "control_plane/cli/command_line.h"
 #include "control_plane/cli/commands.h"
+#include "control_plane/cli/identity_change.h"
 #include "isopop/v1/access.grpc.pb.h"
 
 namespace isopop::control::cli {
@@ -131,26 +132,6 @@ ExitCode revoke_token(Session& session, const std::string& id) {
   return ExitCode::kDone;
 }
 
-enum class Change { kRevoke, kRestore };
-
-ExitCode change_identity(Session& session, const std::string& name, Change change) {
-  const Result<pki::ProgramIdentity> identity = pki::parse_identity(name);
-  if (!identity.ok()) return session.terminal.fail(ExitCode::kUsage, identity.error().message);
-  if (change == Change::kRevoke &&
-      !is_confirmed(session, fmt::format("cut {} off from this network?", name))) {
-    return ExitCode::kDone;
-  }
-  v1::RevokeIdentityRequest request;
-  request.set_kind(identity.value().kind);
-  request.set_id(identity.value().id);
-  request.set_restore(change == Change::kRestore);
-  const auto changed = session.client->call(&v1::Access::Stub::RevokeIdentity, request);
-  if (!changed.ok()) return fail_call(session.terminal, changed.error());
-  session.terminal.note(change == Change::kRestore ? fmt::format("{} may come back", name)
-                                                   : fmt::format("{} is cut off", name));
-  return ExitCode::kDone;
-}
-
 ExitCode who_am_i(Session& session) {
   const auto who = session.client->call(&v1::Access::Stub::WhoAmI, {});
   if (!who.ok()) return fail_call(session.terminal, who.error());
@@ -188,14 +169,16 @@ ExitCode show_audit(Session& session, const AuditOptions& options) {
                {"ACTION"},
                {"OBJECT"},
                {"DETAIL"},
+               {"RECORD", Table::Align::kLeft, Table::Shown::kWide},
                {"HASH", Table::Align::kLeft, Table::Shown::kWide}});
   Json array = Json::array();
   for (const v1::AuditEntry& entry : listed.value().entries()) {
-    table.add({std::to_string(entry.number()), format_time(entry.at_ms()), entry.actor(),
-               entry.action(), entry.object(), first_line(entry.detail()), entry.hash()});
     // What is no JSON was not written by this control plane, and is shown as it is.
     Json detail = Json::parse(entry.detail(), nullptr, false);
     if (detail.is_discarded()) detail = entry.detail();
+    table.add({std::to_string(entry.number()), format_time(entry.at_ms()), entry.actor(),
+               entry.action(), entry.object(), summary_of_audit(detail), first_line(entry.detail()),
+               entry.hash()});
     array.push_back({{"number", entry.number()},
                      {"at_ms", entry.at_ms()},
                      {"actor", entry.actor()},
@@ -255,12 +238,12 @@ void add_identity_commands(CommandLine& line) {
   CLI::App& revoke = line.add(identities, "revoke", "Cut a program off at once, for good");
   revoke.add_option("KIND/ID", *name, "pop/AMS, router/edge-1, relay/eu")->required();
   line.on_session(revoke, [name](Session& session) {
-    return change_identity(session, *name, Change::kRevoke);
+    return change_identity(session, *name, IdentityChange::kRevoke);
   });
   CLI::App& restore = line.add(identities, "restore", "Let one that was cut off come back");
   restore.add_option("KIND/ID", *name, "pop/AMS, router/edge-1, relay/eu")->required();
   line.on_session(restore, [name](Session& session) {
-    return change_identity(session, *name, Change::kRestore);
+    return change_identity(session, *name, IdentityChange::kRestore);
   });
 }
 

@@ -93,6 +93,10 @@ std::string with_suggestion(std::string text, const std::string& meant) {
 
 }  // namespace
 
+void add_dry_run(CLI::App& command, bool& dry_run) {
+  command.add_flag("--dry-run", dry_run, "Say what would be done, and change nothing");
+}
+
 std::string explain_argument(const CLI::App& app, const std::string& argument) {
   const std::string whole = path_of(app);
   if (argument.starts_with('-') && argument.size() > 1) {

@@ -57,6 +57,9 @@ class CommandLine final {
 CLI::Option* add_repeated(CLI::App& command, const std::string& name,
                           std::vector<std::string>& values, const std::string& description);
 
+// --dry-run: say what would be done, and do not.
+void add_dry_run(CLI::App& command, bool& dry_run);
+
 // What is wrong with arguments that nobody took: the command or option that was probably meant.
 // `app` is the last command that was recognised.
 [[nodiscard]] std::string explain_argument(const CLI::App& app, const std::string& argument);

@@ -28,6 +28,7 @@ struct KvOptions {
   std::string space;
   std::string key;
   bool force = false;
+  bool dry_run = false;
   // put
   std::optional<std::string> value;
   std::string path;
@@ -176,7 +177,31 @@ ExitCode run_list(Session& session, const KvOptions& options) {
   return ExitCode::kDone;
 }
 
+// The first of the namespace's keys from `key` on, if there is one; NOT_FOUND: no such namespace.
+Result<std::string> first_key(Session& session, const std::string& space, const std::string& key) {
+  v1::KvListRequest request;
+  request.set_namespace_(space);
+  request.set_prefix(key);
+  request.set_limit(1);
+  ISOPOP_TRY_ASSIGN(const auto listed, session.client->call(&v1::Kv::Stub::List, request));
+  return listed.keys().empty() ? std::string() : listed.keys(0).name();
+}
+
+ExitCode run_dry_delete(Session& session, const KvOptions& options) {
+  const Result<std::string> first = first_key(session, options.space, options.key);
+  if (!first.ok()) return fail_call(session.terminal, first.error());
+  if (first.value() != options.key) {
+    return session.terminal.fail(
+        ExitCode::kNotFound,
+        fmt::format("there is no key {} in namespace {}", options.key, options.space));
+  }
+  session.output.one(fmt::format("would delete {}\n", options.key),
+                     {{"namespace", options.space}, {"key", options.key}, {"dry_run", true}});
+  return ExitCode::kDone;
+}
+
 ExitCode run_delete(Session& session, const KvOptions& options) {
+  if (options.dry_run) return run_dry_delete(session, options);
   v1::KvWriteRequest request;
   v1::KvWriteRequest::Write& write = *request.add_writes();
   write.set_namespace_(options.space);
@@ -198,6 +223,19 @@ ExitCode run_bulk(Session& session, const KvOptions& options, BulkKind kind) {
     return session.terminal.fail(ExitCode::kUsage,
                                  fmt::format("{}: {}", options.path, requests.error().message));
   }
+  const char* what = kind == BulkKind::kPut ? "written" : "deleted";
+  if (options.dry_run) {
+    if (const Result<std::string> space = first_key(session, options.space, ""); !space.ok()) {
+      return fail_call(session.terminal, space.error());
+    }
+    std::size_t keys = 0;
+    for (const auto& request : requests.value()) {
+      keys += static_cast<std::size_t>(request.writes_size());
+    }
+    session.output.one(fmt::format("{} keys would be {}\n", keys, what),
+                       {{"namespace", options.space}, {what, keys}, {"dry_run", true}});
+    return ExitCode::kDone;
+  }
   std::size_t done = 0;
   for (const v1::KvWriteRequest& request : requests.value()) {
     const auto written = session.client->call(&v1::Kv::Stub::Write, request, kValueTimeout);
@@ -207,7 +245,6 @@ ExitCode run_bulk(Session& session, const KvOptions& options, BulkKind kind) {
     }
     done += static_cast<std::size_t>(request.writes_size());
   }
-  const char* what = kind == BulkKind::kPut ? "written" : "deleted";
   session.output.one(fmt::format("{} keys {}\n", done, what),
                      {{"namespace", options.space}, {what, done}});
   return ExitCode::kDone;
@@ -261,6 +298,7 @@ void add_kv_commands(CommandLine& line) {
   get.add_option("key", get_options->key, "Key")->required();
   const auto [remove, removed] = add("delete", "Delete a key", run_delete);
   remove.add_option("key", removed->key, "Key")->required();
+  add_dry_run(remove, removed->dry_run);
   const auto [list, listed] = add("list", "Keys in their order", run_list);
   list.add_option("--prefix", listed->prefix, "Only keys that begin so");
   list.add_option("--limit", listed->limit, "At most so many (default: all)");
@@ -275,6 +313,7 @@ void add_kv_commands(CommandLine& line) {
                         : "Delete the keys of a JSON file: [\"key\"]");
     command.add_option("namespace", options->space, "Namespace")->required();
     command.add_option("file", options->path, "The file")->required();
+    add_dry_run(command, options->dry_run);
     line.on_session(
         command, [options, kind](Session& session) { return run_bulk(session, *options, kind); });
   }

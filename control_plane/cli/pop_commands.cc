@@ -1,11 +1,13 @@
 #include <fmt/format.h>
 
 #include <memory>
+#include <optional>
 
 #include "common/text/text.h"
 #include "common/units/units.h"
 #include "control_plane/cli/command_line.h"
 #include "control_plane/cli/commands.h"
+#include "control_plane/cli/identity_change.h"
 #include "control_plane/cli/json.h"
 #include "isopop/v1/operations.grpc.pb.h"
 
@@ -137,12 +139,54 @@ ExitCode run_view(Session& session, const std::string& id) {
   return ExitCode::kDone;
 }
 
-ExitCode set_service(Session& session, const std::vector<std::string>& ids,
-                     v1::PopService service) {
-  v1::SetPopServiceRequest request;
-  for (const std::string& text : ids) {
-    for (const std::string_view id : split(text, ',')) request.add_ids(std::string(trim(id)));
+struct PopsOptions {
+  std::vector<std::string> given;  // "AMS", "AMS,FRA"
+  bool dry_run = false;
+
+  [[nodiscard]] std::vector<std::string> ids() const {
+    std::vector<std::string> ids;
+    for (const std::string& text : given) {
+      for (const std::string_view id : split(text, ',')) ids.emplace_back(trim(id));
+    }
+    return ids;
   }
+};
+
+// Whether the control plane knows them all; if not, said so, and the exit code.
+std::optional<ExitCode> fail_if_unknown(Session& session, const std::vector<std::string>& ids) {
+  v1::GetPopRequest request;
+  for (const std::string& id : ids) {
+    request.set_id(id);
+    const auto pop = session.client->call(&v1::Operations::Stub::GetPop, request);
+    if (!pop.ok()) return fail_about_pop(session, pop.error(), id);
+  }
+  return std::nullopt;
+}
+
+ExitCode change_pops(Session& session, const PopsOptions& options, IdentityChange change) {
+  const std::vector<std::string> ids = options.ids();
+  // One that may come back has perhaps not been seen since this control plane started.
+  if (change == IdentityChange::kRevoke) {
+    if (const std::optional<ExitCode> failed = fail_if_unknown(session, ids)) return *failed;
+  }
+  for (const std::string& id : ids) {
+    const ExitCode code = change_identity(session, "pop/" + id, change);
+    if (code != ExitCode::kDone) return code;
+  }
+  return ExitCode::kDone;
+}
+
+ExitCode set_service(Session& session, const PopsOptions& options, const std::string& action,
+                     v1::PopService service) {
+  const std::vector<std::string> ids = options.ids();
+  if (options.dry_run) {
+    if (const std::optional<ExitCode> failed = fail_if_unknown(session, ids)) return *failed;
+    session.output.one(fmt::format("would {} {}\n", action, join(ids, ", ")),
+                       {{"action", action}, {"pops", ids}, {"dry_run", true}});
+    return ExitCode::kDone;
+  }
+  v1::SetPopServiceRequest request;
+  for (const std::string& id : ids) request.add_ids(id);
   request.set_service(service);
   const auto response = session.client->call(&v1::Operations::Stub::SetPopService, request);
   if (!response.ok()) return fail_about_pop(session, response.error(), request.ids(0));
@@ -162,16 +206,29 @@ void add_pop_commands(CommandLine& line) {
   line.on_session(view, [id](Session& session) { return run_view(session, *id); });
   const auto add = [&](const char* name, const char* description, v1::PopService service) {
     CLI::App& command = line.add(pops, name, description);
-    auto ids = std::make_shared<std::vector<std::string>>();
-    command.add_option("ids", *ids, "As AMS FRA, or AMS,FRA")->required();
-    line.on_session(
-        command, [ids, service](Session& session) { return set_service(session, *ids, service); });
+    auto options = std::make_shared<PopsOptions>();
+    command.add_option("ids", options->given, "As AMS FRA, or AMS,FRA")->required();
+    add_dry_run(command, options->dry_run);
+    line.on_session(command, [options, action = std::string(name), service](Session& session) {
+      return set_service(session, *options, action, service);
+    });
   };
   add("drain", "Send no new requests there; those that are there go on", v1::POP_SERVICE_DRAINED);
   add("undrain", "Take clients again", v1::POP_SERVICE_UNSPECIFIED);
   add("fail", "Rehearse an outage: it takes no connections, routers find out by themselves",
       v1::POP_SERVICE_FAILED);
   add("restore", "End the outage", v1::POP_SERVICE_UNSPECIFIED);
+  const auto add_change = [&](const char* name, const char* text, IdentityChange change) {
+    CLI::App& command = line.add(pops, name, text);
+    auto options = std::make_shared<PopsOptions>();
+    command.add_option("ids", options->given, "As AMS FRA, or AMS,FRA")->required();
+    line.on_session(command, [options, change](Session& session) {
+      return change_pops(session, *options, change);
+    });
+  };
+  add_change("revoke", "Cut PoPs off at once, for good: their certificates are worth nothing",
+             IdentityChange::kRevoke);
+  add_change("admit", "Let PoPs that were revoked come back", IdentityChange::kRestore);
 }
 
 }  // namespace isopop::control::cli

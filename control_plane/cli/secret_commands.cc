@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -17,11 +18,35 @@ struct SecretOptions {
   std::string worker;
   std::string pops;
   std::string file;
+  bool dry_run = false;
 };
+
+// Whether the worker has it already.
+Result<bool> has_secret(Session& session, const SecretOptions& options) {
+  v1::ListSecretsRequest request;
+  request.set_worker(options.worker);
+  ISOPOP_TRY_ASSIGN(const auto listed,
+                    session.client->call(&v1::Secrets::Stub::ListSecrets, request));
+  const auto& secrets = listed.secrets();
+  return std::any_of(secrets.begin(), secrets.end(),
+                     [&](const auto& secret) { return secret.name() == options.name; });
+}
+
+ExitCode say_would(const Session& session, const SecretOptions& options, const char* action) {
+  session.output.one(
+      fmt::format("would {} secret {} of {}\n", action, options.name, options.worker),
+      {{"action", action}, {"worker", options.worker}, {"name", options.name}, {"dry_run", true}});
+  return ExitCode::kDone;
+}
 
 ExitCode put_secret(Session& session, const SecretOptions& options) {
   Result<std::string> value = read_secret(options.file);
   if (!value.ok()) return session.terminal.fail(ExitCode::kUsage, value.error().message);
+  if (options.dry_run) {
+    const Result<bool> has = has_secret(session, options);
+    if (!has.ok()) return fail_about_worker(session, has.error(), options.worker);
+    return say_would(session, options, has.value() ? "replace" : "put");
+  }
   v1::PutSecretRequest request;
   request.set_worker(options.worker);
   request.set_name(options.name);
@@ -55,6 +80,14 @@ ExitCode list_secrets(Session& session, const SecretOptions& options) {
 }
 
 ExitCode delete_secret(Session& session, const SecretOptions& options) {
+  if (options.dry_run) {
+    const Result<bool> has = has_secret(session, options);
+    if (!has.ok()) return fail_about_worker(session, has.error(), options.worker);
+    if (has.value()) return say_would(session, options, "delete");
+    return session.terminal.fail(
+        ExitCode::kNotFound, fmt::format("{} has no secret {}", options.worker, options.name),
+        fmt::format("`popctl secret list --worker {}` shows what it has", options.worker));
+  }
   if (!is_confirmed(session,
                     fmt::format("delete secret {} of {}?", options.name, options.worker))) {
     return ExitCode::kDone;
@@ -84,6 +117,7 @@ void add_secret_commands(CommandLine& line) {
   put.add_option("--pops", options->pops,
                  "PoPs that get it: AMS,FRA, region=eu, country=NL, near=52.4,4.9/1000km, 10%; "
                  "default: all");
+  add_dry_run(put, options->dry_run);
   put.add_option("--from-file", options->file, "Read the value from this file");
   line.on_session(put, [options](Session& session) { return put_secret(session, *options); });
   CLI::App& list = line.add(secrets, "list", "Which a worker has, without values");
@@ -92,6 +126,7 @@ void add_secret_commands(CommandLine& line) {
   CLI::App& remove = line.add(secrets, "delete", "Take one away");
   remove.add_option("NAME", options->name, "Which")->required();
   add_worker_option(remove, *options);
+  add_dry_run(remove, options->dry_run);
   line.on_session(remove, [options](Session& session) { return delete_secret(session, *options); });
 }
 

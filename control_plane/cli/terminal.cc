@@ -22,6 +22,19 @@ std::size_t width_of(std::string_view text) {
   }));
 }
 
+// At most so many code points; what was cut ends in one that says so.
+std::string shortened(std::string_view text, std::size_t width_max) {
+  if (width_of(text) <= width_max) return std::string(text);
+  std::size_t width = 0;
+  std::size_t end = 0;
+  while (end < text.size()) {
+    const bool begins = (static_cast<unsigned char>(text[end]) & 0xC0U) != 0x80U;
+    if (begins && ++width == width_max) break;
+    ++end;
+  }
+  return std::string(text.substr(0, end)) + "…";
+}
+
 void write_error(std::string_view text) {
   static_cast<void>(std::fwrite(text.data(), 1, text.size(), stderr));
 }
@@ -94,13 +107,19 @@ void Table::add(std::vector<std::string> row) {
 }
 
 std::string Table::render(const TableStyle& style) const {
+  std::vector<std::vector<std::string>> rows = rows_;
+  for (auto& row : rows) {
+    for (std::string& cell : row) {
+      if (!style.wide) cell = shortened(cell, kCellWidthMax);
+    }
+  }
   std::vector<std::size_t> shown;
   std::vector<std::size_t> widths(columns_.size());
   for (std::size_t i = 0; i < columns_.size(); ++i) {
     if (columns_[i].shown == Shown::kWide && !style.wide) continue;
     shown.push_back(i);
     if (style.headers) widths[i] = width_of(columns_[i].title);
-    for (const auto& row : rows_) widths[i] = std::max(widths[i], width_of(row[i]));
+    for (const auto& row : rows) widths[i] = std::max(widths[i], width_of(row[i]));
   }
   std::string text;
   const auto render_row = [&](const auto& cell_of) {
@@ -117,7 +136,7 @@ std::string Table::render(const TableStyle& style) const {
   if (style.headers) {
     render_row([this](std::size_t i) -> const std::string& { return columns_[i].title; });
   }
-  for (const auto& row : rows_) {
+  for (const auto& row : rows) {
     render_row([&row](std::size_t i) -> const std::string& { return row[i]; });
   }
   return text;

@@ -41,14 +41,16 @@ class Terminal final {
 [[nodiscard]] std::string coloured(Colour colour, std::string_view text);
 
 struct TableStyle {
-  bool wide = false;  // columns that say more than is needed
+  bool wide = false;  // columns that say more than is needed, and cells of any length
   bool headers = true;
 };
 
-// Columns as wide as their longest cell, two spaces apart. Cells are UTF-8; control characters in
-// them are shown as spaces, so that a row stays a row.
+// Columns as wide as their longest cell, two spaces apart; cells beyond kCellWidthMax are cut and
+// end in "…", unless the table is wide. Cells are UTF-8; control characters in them are shown as
+// spaces, so that a row stays a row.
 class Table final {
  public:
+  static constexpr std::size_t kCellWidthMax = 60;  // code points
   enum class Align { kLeft, kRight };
   enum class Shown { kAlways, kWide };
   struct Column {

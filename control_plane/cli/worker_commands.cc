@@ -64,6 +64,27 @@ ExitCode run_list(Session& session) {
   return ExitCode::kDone;
 }
 
+// What a deletion would take away.
+ExitCode run_dry_delete(Session& session, const std::string& worker) {
+  const auto response = session.client->call(&v1::Control::Stub::ListWorkers, {});
+  if (!response.ok()) return fail_call(session.terminal, response.error());
+  for (const v1::ListWorkersResponse::Worker& entry : response.value().workers()) {
+    if (entry.live().worker() != worker) continue;
+    const std::string live = entry.live().number() == 0
+                                 ? std::string("not live")
+                                 : fmt::format("live at {} PoPs", entry.pops_live());
+    session.output.one(fmt::format("would delete {}: {} version{}, {}\n", worker, entry.versions(),
+                                   entry.versions() == 1 ? "" : "s", live),
+                       {{"worker", worker},
+                        {"versions", entry.versions()},
+                        {"pops_live", entry.pops_live()},
+                        {"dry_run", true}});
+    return ExitCode::kDone;
+  }
+  return fail_about_worker(session, not_found(fmt::format("there is no worker '{}'", worker)),
+                           worker);
+}
+
 ExitCode run_delete(Session& session, const std::string& worker) {
   if (!is_confirmed(session, fmt::format("delete worker {} and all its versions?", worker))) {
     return ExitCode::kDone;
@@ -84,7 +105,11 @@ void add_worker_commands(CommandLine& line) {
   CLI::App& remove = line.add("delete", "Take a worker off every PoP, and all its versions");
   auto worker = std::make_shared<std::string>();
   remove.add_option("name", *worker, "Worker name")->required();
-  line.on_session(remove, [worker](Session& session) { return run_delete(session, *worker); });
+  auto dry_run = std::make_shared<bool>(false);
+  add_dry_run(remove, *dry_run);
+  line.on_session(remove, [worker, dry_run](Session& session) {
+    return *dry_run ? run_dry_delete(session, *worker) : run_delete(session, *worker);
+  });
 }
 
 }  // namespace isopop::control::cli

@@ -16,6 +16,21 @@ TEST(Table, WithoutRowsShowsItsTitles) {
   EXPECT_EQ(Table({{"A"}, {"B"}}).render(), "A  B\n");
 }
 
+TEST(Table, CutsLongCellsUnlessItIsWide) {
+  const std::string fits(Table::kCellWidthMax, 'x');
+  const std::string umlauts = [] {
+    std::string text;
+    for (std::size_t i = 0; i < Table::kCellWidthMax; ++i) text += "ü";
+    return text;
+  }();
+  Table table({{"A"}, {"B"}});
+  table.add({fits, "1"});
+  table.add({umlauts + "ü", "2"});
+  const std::string kept = umlauts.substr(0, umlauts.size() - 2);
+  EXPECT_EQ(table.render({.headers = false}), fits + "  1\n" + kept + "…  2\n");
+  EXPECT_EQ(table.render({.wide = true, .headers = false}), fits + "   1\n" + umlauts + "ü  2\n");
+}
+
 TEST(Percentile, IsTheNearestRank) {
   const std::vector<double> values = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10};
   EXPECT_EQ(percentile(values, 0.5), 5);
