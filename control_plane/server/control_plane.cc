@@ -32,6 +32,7 @@
 #include "control_plane/rpc/secrets_service.h"
 #include "control_plane/rpc/telemetry.h"
 #include "control_plane/server/security.h"
+#include "control_plane/server/state_advice.h"
 
 namespace isopop::control {
 namespace {
@@ -177,12 +178,7 @@ class ControlPlane final {
   std::thread stopper_;
 };
 
-}  // namespace
-
-Result<void> run_control_plane(const ControlPlaneOptions& given) {
-  ControlPlaneOptions options = given;
-  if (options.executor.empty()) options.executor = program_folder() / "isopop-executor";
-  ISOPOP_TRY_ASSIGN(options.state, absolute_path(options.state));
+Result<void> run_on_state(const ControlPlaneOptions& options) {
   ISOPOP_TRY_ASSIGN(const StateLock lock, StateLock::acquire(options.state));
   const SystemClock clock;
   ISOPOP_TRY_ASSIGN(
@@ -204,6 +200,17 @@ Result<void> run_control_plane(const ControlPlaneOptions& given) {
   }
   control_plane.run();
   log_info("stopped");
+  return {};
+}
+
+}  // namespace
+
+Result<void> run_control_plane(const ControlPlaneOptions& given) {
+  ControlPlaneOptions options = given;
+  if (options.executor.empty()) options.executor = program_folder() / "isopop-executor";
+  ISOPOP_TRY_ASSIGN(options.state, absolute_path(options.state));
+  const Result<void> ran = run_on_state(options);
+  if (!ran.ok()) return with_state_advice(ran.error(), options.state);
   return {};
 }
 
