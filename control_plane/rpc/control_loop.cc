@@ -249,6 +249,14 @@ void ControlLoop::refresh_metrics() {
       .set(static_cast<double>(distributor_.live().size()));
   metrics_.gauge("isopop_control_routers", "Routers that watch the list of PoPs.")
       .set(static_cast<double>(routers_.size()));
+  const auto set_rollouts = [&](const char* name, v1::DeploymentState state) {
+    metrics_
+        .gauge("isopop_control_rollouts", "Deployments on their way, by state.", {{"state", name}})
+        .set(static_cast<double>(rollouts_.under_way(state)));
+  };
+  set_rollouts("rolling_out", v1::DEPLOYMENT_STATE_ROLLING_OUT);
+  set_rollouts("paused", v1::DEPLOYMENT_STATE_PAUSED);
+  set_rollouts("aborting", v1::DEPLOYMENT_STATE_ABORTED);
   const Distributor::Totals& totals = distributor_.totals();
   const auto count_up = [&](const char* name, const char* help, std::uint64_t total) {
     CounterMetric counter = metrics_.counter(name, help);
@@ -261,6 +269,9 @@ void ControlLoop::refresh_metrics() {
   count_up("isopop_control_streams_closed_total",
            "Streams the control plane closed: silent, stuck, replaced or misbehaving PoPs.",
            totals.streams_closed);
+  count_up("isopop_control_rollouts_aborted_total",
+           "Deployments taken back while they rolled out, by guards or people.",
+           rollouts_.aborted_total());
 }
 
 }  // namespace isopop::control

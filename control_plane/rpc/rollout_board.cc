@@ -95,6 +95,7 @@ void RolloutBoard::end(const std::string& worker, const CurrentWorker& now) {
                   return log_error("{}: how its deployment ended is not known: {}", worker,
                                    deployment.error().message);
                 }
+                if (deployment.value().state() == v1::DEPLOYMENT_STATE_ABORTED) ++aborted_total_;
                 log_info("{}: deployment {} ended: {}", worker, deployment.value().number(),
                          deployment.value().reason());
                 ended.rollout.update(deployment.value(), clock_.now());
@@ -105,6 +106,15 @@ void RolloutBoard::end(const std::string& worker, const CurrentWorker& now) {
 void RolloutBoard::keep(Ended ended) {
   ended_.push_front(std::move(ended));
   if (ended_.size() > kEndedMax) ended_.pop_back();
+}
+
+std::size_t RolloutBoard::under_way(v1::DeploymentState state) const {
+  return static_cast<std::size_t>(
+      std::count_if(active_.begin(), active_.end(), [state](const auto& entry) {
+        const Active& active = entry.second;
+        return state == (active.aborted ? v1::DEPLOYMENT_STATE_ABORTED
+                                        : active.rollout.deployment().state());
+      }));
 }
 
 void RolloutBoard::take_picture(const std::string& worker, Active& active) const {

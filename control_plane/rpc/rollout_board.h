@@ -52,6 +52,10 @@ class RolloutBoard final : public TelemetrySink {
                                                    std::uint64_t number) const;
   [[nodiscard]] v1::Convergence convergence(const std::string& worker, std::uint64_t number) const;
   [[nodiscard]] std::size_t under_way() const { return active_.size(); }
+  // How many of them are in this state. One whose abort is still to be written is ABORTED.
+  [[nodiscard]] std::size_t under_way(v1::DeploymentState state) const;
+  // Since the start, by guards and by people.
+  [[nodiscard]] std::uint64_t aborted_total() const { return aborted_total_; }
 
   void on_heartbeat(const std::string& pop, const v1::Heartbeat& heartbeat) override;
   void on_tail(const std::string& /*pop*/, const v1::TailEvents& /*events*/) override {}
@@ -90,6 +94,7 @@ class RolloutBoard final : public TelemetrySink {
   TrafficHistory history_;
   std::map<std::string, Active> active_;
   std::deque<Ended> ended_;  // the last one first
+  std::uint64_t aborted_total_ = 0;
 };
 
 }  // namespace isopop::control

@@ -132,6 +132,26 @@ TEST_F(OperationsTest, ATailAsksThePopsItNamesAndStopsThemAtItsEnd) {
   EXPECT_TRUE(wait_until([&] { return count(ams, is_stop) == 1 && count(fra, is_stop) == 1; }));
 }
 
+TEST_F(OperationsTest, MetricsTellOfRollouts) {
+  const ScriptedPop ams(control_.endpoint(), "AMS", "eu");
+  ASSERT_TRUE(is_connected("AMS"));
+  const auto says = [this](const std::string& line) {
+    return wait_until([&] { return http("/metrics").find(line + "\n") != std::string::npos; });
+  };
+  EXPECT_TRUE(says("isopop_control_rollouts_aborted_total 0"));
+  ASSERT_TRUE(control_.deploy("hello", kHello).success());
+  const std::string second = std::string(kHello) + "\n";
+  const auto deployed = control_.deploy("hello", second, {"--wave", "canary=AMS", "--bake", "1h"});
+  ASSERT_TRUE(deployed.success()) << deployed.describe();
+  EXPECT_TRUE(says("isopop_control_rollouts{state=\"rolling_out\"} 1"));
+  ASSERT_TRUE(control_.popctl({"rollout", "pause", "hello", "-m", "lunch"}).success());
+  EXPECT_TRUE(says("isopop_control_rollouts{state=\"paused\"} 1"));
+  EXPECT_TRUE(says("isopop_control_rollouts{state=\"rolling_out\"} 0"));
+  ASSERT_TRUE(control_.popctl({"rollout", "abort", "hello", "-m", "no"}).success());
+  EXPECT_TRUE(says("isopop_control_rollouts_aborted_total 1"));
+  EXPECT_TRUE(says("isopop_control_rollouts{state=\"paused\"} 0"));
+}
+
 TEST_F(OperationsTest, ATailOfNoWorkerOrNoSenseEndsAtOnce) {
   v1::TailRequest request;
   request.set_worker("missing");
