@@ -126,6 +126,22 @@ TEST_F(AccessTest, APopIsWhoItsCertificateSaysAndNobodyElse) {
   EXPECT_THAT(control_.popctl({"pops", "list"}).output, Not(HasSubstr("FRA")));
 }
 
+TEST_F(AccessTest, PopsAreRevokedAndAdmittedByTheirIds) {
+  start();
+  const PopProcess pop(control_.endpoint(), joining("AMS"));
+  ASSERT_TRUE(wait_until([this] { return status_says("1 ready"); })) << pop.log();
+  const CommandOutcome unknown = control_.popctl({"pops", "revoke", "AMS,AMX"});
+  EXPECT_EQ(unknown.status.code, 3) << unknown.describe();
+  EXPECT_THAT(unknown.errors, HasSubstr("did you mean AMS?"));
+  EXPECT_TRUE(status_says("1 ready")) << "all of them or none";
+  const CommandOutcome revoked = control_.popctl({"pops", "revoke", "AMS"});
+  ASSERT_TRUE(revoked.success()) << revoked.describe();
+  EXPECT_THAT(revoked.errors, HasSubstr("pop/AMS is cut off"));
+  ASSERT_TRUE(wait_until([this] { return status_says("0 ready"); })) << pop.log();
+  ASSERT_TRUE(control_.popctl({"pops", "admit", "AMS"}).success());
+  EXPECT_TRUE(wait_until([this] { return status_says("1 ready"); })) << pop.log();
+}
+
 TEST_F(AccessTest, ARevokedPopIsCutOffUntilItIsRestored) {
   start();
   const PopProcess pop(control_.endpoint(), joining("AMS"));
