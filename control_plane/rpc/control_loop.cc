@@ -118,7 +118,7 @@ void ControlLoop::worker_is(const CurrentWorker& now, Instant committed_at) {
 }
 
 void ControlLoop::change_rollout(const DeploymentChange& change,
-                                 std::function<void(Result<void>)> done) {
+                                 const std::function<void(Result<void>)>& done) {
   const bool taken = store_.post([this, change, done](Registry& registry) {
     Result<void> changed = carry_out(registry, change);
     // Also when it was not: what the loop goes by is then not what is on disk.
@@ -129,7 +129,7 @@ void ControlLoop::change_rollout(const DeploymentChange& change,
 }
 
 void ControlLoop::read_deployment(const std::string& worker, std::uint64_t number,
-                                  std::function<void(Result<v1::Deployment>)> done) {
+                                  const std::function<void(Result<v1::Deployment>)>& done) {
   const bool taken = store_.post([this, worker, number, done](Registry& registry) {
     post([done, found = registry.deployment(worker, number)] { done(found); });
   });

@@ -97,9 +97,10 @@ class ControlLoop final {
 
  private:
   void tick();
-  void change_rollout(const DeploymentChange& change, std::function<void(Result<void>)> done);
+  void change_rollout(const DeploymentChange& change,
+                      const std::function<void(Result<void>)>& done);
   void read_deployment(const std::string& worker, std::uint64_t number,
-                       std::function<void(Result<v1::Deployment>)> done);
+                       const std::function<void(Result<v1::Deployment>)>& done);
   void tell_leases(const std::set<std::string>& pops);
   void settle_if_complete();
   void remember_pops();

@@ -13,13 +13,15 @@
 namespace isopop::control {
 namespace {
 
-// One call of the root, alive until it is answered.
+// One call of the root, alive until it is answered. It has the deadline of the call that it passes
+// on, and is cancelled with it.
 template <typename Service>
 struct PassedOn {
-  explicit PassedOn(const std::shared_ptr<grpc::Channel>& channel)
-      : stub(Service::NewStub(channel)) {}
+  PassedOn(const std::shared_ptr<grpc::Channel>& channel, const grpc::CallbackServerContext& from)
+      : stub(Service::NewStub(channel)),
+        context(grpc::ClientContext::FromCallbackServerContext(from)) {}
   std::unique_ptr<typename Service::Stub> stub;
-  grpc::ClientContext context;
+  std::unique_ptr<grpc::ClientContext> context;
 };
 
 // `ask(async_stub, context, done)` makes the call that is to be passed on.
@@ -32,9 +34,8 @@ grpc::ServerUnaryReactor* pass_on(RelayLoop& loop, grpc::CallbackServerContext& 
     reactor->Finish({grpc::StatusCode::UNAVAILABLE, "the relay is starting; try again"});
     return reactor;
   }
-  const auto call = std::make_shared<PassedOn<Service>>(channel);
-  call->context.set_deadline(context.deadline());
-  ask(*call->stub->async(), call->context,
+  const auto call = std::make_shared<PassedOn<Service>>(channel, context);
+  ask(*call->stub->async(), *call->context,
       [call, reactor](const grpc::Status& status) { reactor->Finish(status); });
   return reactor;
 }

@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "common/log/log.h"
-#include "common/sync/guarded.h"
 #include "control_plane/distribution/distributor.h"
 #include "control_plane/registry/names.h"
 
@@ -48,7 +47,6 @@ class RelayStream final : public grpc::ServerBidiReactor<v1::RelayUp, v1::RelayD
               RelayObserver observer)
       : streams_(streams),
         peer_(context.peer()),
-        context_(&context),
         allowed_(std::move(allowed)),
         observer_(std::move(observer)) {}
 
@@ -67,7 +65,6 @@ class RelayStream final : public grpc::ServerBidiReactor<v1::RelayUp, v1::RelayD
     streams_.post([self = self_] { self->lost(); });
   }
   void OnDone() override {
-    context_.with([](grpc::CallbackServerContext*& context) { context = nullptr; });
     streams_.post([self = std::move(self_)] { self->close_all(); });
   }
 
@@ -231,7 +228,6 @@ class RelayStream final : public grpc::ServerBidiReactor<v1::RelayUp, v1::RelayD
 
   PopStreams& streams_;
   std::string peer_;
-  Guarded<grpc::CallbackServerContext*> context_;
   std::string allowed_;
   RelayObserver observer_;
   std::shared_ptr<RelayStream> self_;

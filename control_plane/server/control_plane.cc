@@ -120,6 +120,8 @@ class ControlPlane final {
   void run() {
     io_.run();
     if (stopper_.joinable()) stopper_.join();
+    // What the store still has to do tells the loop of it, which ends before the store.
+    store_.call([](Registry&) { return Result<void>(); }).ignore("waited for, nothing else");
   }
 
  private:
