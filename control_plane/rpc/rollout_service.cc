@@ -135,6 +135,22 @@ Result<void> change_state(Registry& registry, const v1::ChangeRolloutRequest& re
   return {};
 }
 
+// `answer(deployment)` fills the response in, on the loop.
+template <typename Answer>
+grpc::ServerUnaryReactor* tell_of(ControlLoop& loop, grpc::CallbackServerContext& context,
+                                  const v1::GetDeploymentRequest& request, Answer answer) {
+  grpc::ServerUnaryReactor* call = context.DefaultReactor();
+  const bool taken = loop.store().post([&loop, call, &request, answer](Registry& registry) {
+    loop.post([call, answer, found = registry.deployment(request.worker(), request.number())] {
+      if (!found.ok()) return call->Finish(rpc::to_status(found.error()));
+      answer(found.value());
+      call->Finish(grpc::Status::OK);
+    });
+  });
+  if (!taken) call->Finish(rpc::to_status(Store::busy_error()));
+  return call;
+}
+
 }  // namespace
 
 grpc::ServerUnaryReactor* RolloutService::GetRollout(grpc::CallbackServerContext* context,
@@ -142,17 +158,9 @@ grpc::ServerUnaryReactor* RolloutService::GetRollout(grpc::CallbackServerContext
                                                      v1::Rollout* response) {
   const Result<Actor> actor = authorizer_.authorize(*context, Permission::kRead);
   if (!actor.ok()) return refuse_call(*context, actor.error());
-  grpc::ServerUnaryReactor* call = context->DefaultReactor();
-  const bool taken = loop_.store().post([this, call, request, response](Registry& registry) {
-    loop_.post(
-        [this, call, response, found = registry.deployment(request->worker(), request->number())] {
-          if (!found.ok()) return call->Finish(rpc::to_status(found.error()));
-          *response = rollout_of(loop_, found.value());
-          call->Finish(grpc::Status::OK);
-        });
+  return tell_of(loop_, *context, *request, [this, response](const v1::Deployment& deployment) {
+    *response = rollout_of(loop_, deployment);
   });
-  if (!taken) call->Finish(rpc::to_status(Store::busy_error()));
-  return call;
 }
 
 grpc::ServerWriteReactor<v1::Rollout>* RolloutService::WatchRollout(
@@ -217,19 +225,10 @@ grpc::ServerUnaryReactor* RolloutService::GetConvergence(grpc::CallbackServerCon
                                                          v1::Convergence* response) {
   const Result<Actor> actor = authorizer_.authorize(*context, Permission::kRead);
   if (!actor.ok()) return refuse_call(*context, actor.error());
-  grpc::ServerUnaryReactor* call = context->DefaultReactor();
-  const bool taken = loop_.store().post([this, call, request, response](Registry& registry) {
-    loop_.post(
-        [this, call, response, found = registry.deployment(request->worker(), request->number())] {
-          if (!found.ok()) return call->Finish(rpc::to_status(found.error()));
-          const v1::Deployment& deployment = found.value();
-          *response = loop_.rollouts().convergence(deployment.worker(), deployment.number());
-          *response->mutable_deployment() = deployment;
-          call->Finish(grpc::Status::OK);
-        });
+  return tell_of(loop_, *context, *request, [this, response](const v1::Deployment& deployment) {
+    *response = loop_.rollouts().convergence(deployment.worker(), deployment.number());
+    *response->mutable_deployment() = deployment;
   });
-  if (!taken) call->Finish(rpc::to_status(Store::busy_error()));
-  return call;
 }
 
 }  // namespace isopop::control
