@@ -4,37 +4,22 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <sys/mount.h>
-#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
-#include <fstream>
 #include <string>
 
 #include "common/files/files.h"
 #include "tests/support/command.h"
+#include "tests/support/small_disk.h"
 
 namespace isopop::control::test {
 namespace {
 
 using isopop::test::CommandOutcome;
+using isopop::test::mount_small_disk;
 using ::testing::HasSubstr;
-
-// "" when it is done, else why it cannot be. Only before there are threads.
-std::string mount_small_disk(const std::filesystem::path& folder) {
-  const auto failed = [](const char* what) { return std::string(what) + ": " + strerror(errno); };
-  const uid_t uid = getuid();
-  const gid_t gid = getgid();
-  if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return failed("unshare");
-  std::ofstream("/proc/self/setgroups") << "deny";
-  std::ofstream("/proc/self/uid_map") << uid << " " << uid << " 1";
-  std::ofstream("/proc/self/gid_map") << gid << " " << gid << " 1";
-  if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return failed("mount");
-  if (mount("small", folder.c_str(), "tmpfs", 0, "size=128k") != 0) return failed("mount tmpfs");
-  return "";
-}
 
 CommandOutcome start_on(const std::filesystem::path& state) {
   return isopop::test::run_command(isopop::test::program_path("isopop-control"),
@@ -45,7 +30,7 @@ CommandOutcome start_on(const std::filesystem::path& state) {
 // In one test: there is one disk, and it cannot be had twice.
 TEST(ControlFullDiskTest, ItSaysWhatToDoAndEnds) {
   const TempFolder folder = TempFolder::create("control_full_disk").value();
-  const std::string why_not = mount_small_disk(folder.path());
+  const std::string why_not = mount_small_disk(folder.path(), "128k");
   if (!why_not.empty()) GTEST_SKIP() << "no disk of our own: " << why_not;
 
   const CommandOutcome full = start_on(folder.path() / "state");

@@ -2,38 +2,21 @@
 // only this test's processes see it; where that is not allowed, the test says so and is skipped.
 
 #include <gtest/gtest.h>
-#include <sched.h>
-#include <sys/mount.h>
-#include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 
 #include "tests/integration/pop_node/pop_process.h"
+#include "tests/support/small_disk.h"
 #include "tests/support/wait.h"
 
 namespace isopop::pop {
 namespace {
 
+using test::mount_small_disk;
 using test::wait_until;
-
-// "" when it is done, else why it cannot be. Only before there are threads.
-std::string mount_small_disk(const std::filesystem::path& folder) {
-  const auto failed = [](const char* what) { return std::string(what) + ": " + strerror(errno); };
-  const uid_t uid = getuid();
-  const gid_t gid = getgid();
-  if (unshare(CLONE_NEWUSER | CLONE_NEWNS) != 0) return failed("unshare");
-  std::ofstream("/proc/self/setgroups") << "deny";
-  std::ofstream("/proc/self/uid_map") << uid << " " << uid << " 1";
-  std::ofstream("/proc/self/gid_map") << gid << " " << gid << " 1";
-  if (mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return failed("mount");
-  if (mount("small", folder.c_str(), "tmpfs", 0, "size=2m") != 0) return failed("mount tmpfs");
-  return "";
-}
 
 // Until there is no room for another byte.
 void fill(const std::filesystem::path& file) {
@@ -45,7 +28,7 @@ void fill(const std::filesystem::path& file) {
 
 TEST(PopFullDiskTest, ItServesOnRejectsWhatItCannotKeepAndSaysWhy) {
   const TempFolder folder = TempFolder::create("full_disk").value();
-  const std::string why_not = mount_small_disk(folder.path());
+  const std::string why_not = mount_small_disk(folder.path(), "2m");
   if (!why_not.empty()) GTEST_SKIP() << "no disk of our own: " << why_not;
   setenv("TMPDIR", folder.path().c_str(), 1);
   TestControlPlane control;
